@@ -1,0 +1,1 @@
+//! What crosses rooms; the test binaries stand beside this file.
