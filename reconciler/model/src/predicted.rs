@@ -16,7 +16,10 @@ pub struct Predicted {
     groups: BTreeMap<String, bool>,
     packages: BTreeMap<String, bool>,
     started: BTreeSet<String>,
+    unread: BTreeSet<AbsolutePath>,
+    reloads: bool,
     reloaded: bool,
+    managed: BTreeSet<AbsolutePath>,
 }
 
 impl Predicted {
@@ -58,7 +61,10 @@ impl Predicted {
             } => {
                 self.started.insert(name.clone());
             }
-            Action::DaemonReload => self.reloaded = true,
+            Action::DaemonReload => {
+                self.unread.clear();
+                (self.reloads, self.reloaded) = (true, true);
+            }
             _ => {}
         }
     }
@@ -66,9 +72,21 @@ impl Predicted {
     fn put(&mut self, path: &AbsolutePath, what: Option<FileType>) {
         self.paths.insert(path.clone(), what);
         self.touched.insert(path.clone());
+        self.unread.insert(path.clone());
         self.reloaded = false;
     }
 
+    /// Says that a resource on this target gives this path ([`crate::Links::gives`]). Whoever compares or plans a
+    /// target says so of *every* wanted resource before it calls [`crate::Kind::observe`], also for a mere look:
+    /// an exclusive directory takes entries that nobody manages for surplus.
+    pub fn manage(&mut self, path: AbsolutePath) {
+        self.managed.insert(path);
+    }
+    /// Whether a resource gives this path or anything beneath it.
+    #[must_use]
+    pub fn manages(&self, path: &AbsolutePath) -> bool {
+        self.managed.contains(path) || self.managed.iter().any(|managed| managed.is_beneath(path))
+    }
     /// What will be at a path; `None`: no step touches it, so what was observed stands. Beneath a removed
     /// directory nothing is left.
     #[must_use]
@@ -123,6 +141,18 @@ impl Predicted {
     pub fn starts(&self, unit: &str) -> bool {
         self.started.contains(unit)
     }
+    /// Whether systemd will read its unit files at all: what it had not read when it was observed, it then has.
+    #[must_use]
+    pub fn reloads(&self) -> bool {
+        self.reloads
+    }
+    /// Whether a step writes or removes this path or anything beneath it, and no later one has systemd read its files.
+    #[must_use]
+    pub fn unread(&self, path: &AbsolutePath) -> bool {
+        self.unread
+            .iter()
+            .any(|unread| unread == path || unread.is_beneath(path))
+    }
     /// Whether systemd will have read the unit files after the last step that touched any path.
     #[must_use]
     pub fn reloaded(&self) -> bool {
@@ -159,5 +189,24 @@ mod tests {
             recursive: true,
         });
         assert_eq!(predicted.at(&path("/a/l")), Some(None));
+        predicted.manage(path("/etc/x/y"));
+        assert!(predicted.manages(&path("/etc/x")) && predicted.manages(&path("/etc/x/y")));
+        assert!(!predicted.manages(&path("/etc/x/z")) && !predicted.manages(&path("/etc/x/y/z")));
+    }
+
+    #[test]
+    fn systemd_has_not_read_what_was_written_after_its_last_reload() {
+        let path = |text| AbsolutePath::new(text).unwrap();
+        let remove = |text| Action::Remove {
+            path: path(text),
+            recursive: false,
+        };
+        let mut predicted = Predicted::default();
+        predicted.absorb(&remove("/etc/a.d/x"));
+        assert!(predicted.unread(&path("/etc/a.d")) && !predicted.reloads());
+        predicted.absorb(&Action::DaemonReload);
+        assert!(!predicted.unread(&path("/etc/a.d")) && predicted.reloads());
+        predicted.absorb(&remove("/etc/b"));
+        assert!(predicted.unread(&path("/etc/b")) && !predicted.unread(&path("/etc/a.d")));
     }
 }
