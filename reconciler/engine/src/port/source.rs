@@ -98,6 +98,14 @@ pub enum SourceError {
         /// What was found.
         why: String,
     },
+    /// What it has is beyond our bounds: too many references or files, nested too deep, too large.
+    #[error("{url} cannot be used: {why}")]
+    Unusable {
+        /// Without password.
+        url: String,
+        /// Which bound.
+        why: String,
+    },
 }
 
 impl SourceError {
@@ -111,6 +119,7 @@ impl SourceError {
             Self::Impostor { .. } => "git-impostor",
             Self::NoSuch { .. } => "git-no-such",
             Self::Damaged { .. } => "git-damaged",
+            Self::Unusable { .. } => "git-unusable",
         }
     }
 }

@@ -1,0 +1,8 @@
+//! The room against real repositories and real servers: `git`, `git daemon`, `sshd`, `ssh-keygen`, `gpg`.
+//!
+//! A tool that is missing fails its tests: they never pass by not running.
+
+mod clone;
+mod repository;
+mod server;
+mod wait;
