@@ -1,18 +1,18 @@
 //! What was applied and is no longer in Git: what becomes of it.
 
 use evenkeel_model::{
-    Applied, Catalog, Fields, Kind, Link, Observation, Predicted, ResourceId, TargetSnapshot,
+    Applied, Catalog, Fields, Kind, Link, Links, Observation, Predicted, ResourceId, TargetSnapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What becomes of an applied resource that is no longer in Git.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is not ours to remove, now or later: it asks to be kept, Git wanted it away in the first place, or another
-    /// resource now gives the same thing (a File that became a Symlink).
+    /// It is not ours to remove, now or later: Git wanted it away in the first place, or another resource now gives
+    /// the same thing (a File that became a Symlink).
     Forget,
-    /// A resource that is in Git still needs it (a user that owns a file, a directory with managed files): it stays,
-    /// and is looked at again when that one goes.
+    /// It asks to be kept, or something that stays still needs it (a user that owns a file, a directory with managed
+    /// or kept files): it stays, and is looked at again when that one goes.
     Retain,
     /// It is Extra if it is there.
     Prune,
@@ -33,33 +33,47 @@ pub(crate) fn fates<'a>(
         // What should not be there gives nothing.
         if kind.desired(resource).is_some() {
             let links = kind.links(resource);
-            needed.extend(links.needs);
-            for link in links.gives {
-                if let Link::Path(path) = &link {
-                    needed.extend(path.ancestors().map(Link::Path));
-                }
-                given.insert(link);
+            need(&mut needed, &links);
+            given.extend(links.gives);
+        }
+    }
+    let gone = applied.iter().filter(|(id, _)| !wanted.contains(id));
+    let mut fates: Vec<_> = gone
+        .map(|(id, applied)| {
+            let kind = catalog.kind(&id.kind);
+            let links = kind.map(|kind| kind.links(&applied.resource)).unwrap_or_default();
+            let never = kind.is_some_and(|kind| kind.desired(&applied.resource).is_none());
+            let forget = never || links.gives.iter().any(|link| given.contains(link));
+            let fate = if forget { Fate::Forget } else { Fate::Prune };
+            (id, applied, fate, links)
+        })
+        .collect();
+    // What is retained needs its own: a kept file its directory, a directory its owner.
+    let mut settled = false;
+    while !settled {
+        settled = true;
+        for (_, applied, fate, links) in fates.iter_mut().filter(|(_, _, fate, _)| *fate == Fate::Prune) {
+            if applied.resource.keep || links.gives.iter().any(|link| needed.contains(link)) {
+                *fate = Fate::Retain;
+                need(&mut needed, links);
+                settled = false;
             }
         }
     }
-    let fate = |applied: &Applied| {
-        let Some(kind) = catalog.kind(&applied.resource.id.kind) else {
-            return Fate::Prune;
-        };
-        let gives = kind.links(&applied.resource).gives;
-        if applied.resource.keep
-            || kind.desired(&applied.resource).is_none()
-            || gives.iter().any(|link| given.contains(link))
-        {
-            Fate::Forget
-        } else if gives.iter().any(|link| needed.contains(link)) {
-            Fate::Retain
-        } else {
-            Fate::Prune
+    fates
+        .into_iter()
+        .map(|(id, applied, fate, _)| (id, applied, fate))
+        .collect()
+}
+
+/// What there must be for something with these links to stand.
+fn need(needed: &mut BTreeSet<Link>, links: &Links) {
+    needed.extend(links.needs.iter().cloned());
+    for link in &links.gives {
+        if let Link::Path(path) = link {
+            needed.extend(path.ancestors().map(Link::Path));
         }
-    };
-    let gone = applied.iter().filter(|(id, _)| !wanted.contains(id));
-    gone.map(|(id, applied)| (id, applied, fate(applied))).collect()
+    }
 }
 
 /// Applied resources that are no longer in Git and need no step: they are not there any more, or not ours to

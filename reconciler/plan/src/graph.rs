@@ -30,7 +30,7 @@ impl Graph {
                 .map(|r| r.id.clone())
                 .collect());
         }
-        Ok(Self::with_implied(declared, &implied(catalog, resources)))
+        Ok(Self::with_implied(&declared, &implied(catalog, resources)))
     }
 
     /// The same for resources of the past, which nobody can correct any more: declared edges among the resources
@@ -41,11 +41,11 @@ impl Graph {
         for node in &left {
             declared[*node].retain(|first| !left.contains(first));
         }
-        Self::with_implied(declared, &implied(catalog, resources))
+        Self::with_implied(&declared, &implied(catalog, resources))
     }
 
     /// `declared` has no cycle.
-    fn with_implied(declared: Edges, implied: &Edges) -> Self {
+    fn with_implied(declared: &Edges, implied: &Edges) -> Self {
         let mut before = declared.clone();
         for (node, firsts) in implied.iter().enumerate() {
             before[node].extend(firsts);

@@ -17,6 +17,10 @@ mod lint;
 mod plan;
 mod probes;
 mod rollout;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod toy;
 
 pub use diff::{TargetDiff, diff, roll_up};
 pub use gone::forgotten;

@@ -3,7 +3,7 @@
 use crate::{
     debts::Debts,
     diff::{seen, seen_extra},
-    gone::{Fate, fates, outset},
+    gone::{Fate, fates, forgotten, outset},
     graph::Graph,
 };
 use evenkeel_model::{
@@ -98,7 +98,7 @@ pub fn plan(
     if options.prune && options.only != Which::Drifted {
         draft.prune(target);
     }
-    draft.settle_strangers(&resources);
+    draft.settle_strangers(target);
     let prunes = draft.groups.iter().filter(|group| group.prune).count();
     let plan = TargetPlan {
         target: target.target.name.clone(),
@@ -272,25 +272,30 @@ impl Draft<'_> {
         Ok(group.map(|group| StepGroup { prune: true, ..group }))
     }
 
-    /// Crosses out what is owed to resources that nobody wants any more.
-    fn settle_strangers(&mut self, wanted: &BTreeMap<&ResourceId, &Resource>) {
-        let planned: BTreeSet<ResourceId> = self.groups.iter().map(|group| group.resource.clone()).collect();
-        let strangers: Vec<ResourceId> = self
+    /// Crosses out what is owed to resources that nobody wants any more. What was applied and is still there keeps
+    /// its debt until it is pruned: it may come back to Git, and runs on what it read too early.
+    fn settle_strangers(&mut self, target: &TargetSnapshot) {
+        let mut known: BTreeSet<&ResourceId> = self.applied.keys().collect();
+        let forgotten = forgotten(self.catalog, target, self.applied, self.observation);
+        known.retain(|id| !forgotten.contains(id));
+        known.extend(target.resources.iter().map(|resource| &resource.id));
+        let planned: BTreeSet<&ResourceId> = self.groups.iter().map(|group| &group.resource).collect();
+        let strangers = self
             .debts
             .creditors()
-            .filter(|id| !wanted.contains_key(id) && !planned.contains(id))
-            .cloned()
-            .collect();
-        for to in strangers {
+            .filter(|id| !known.contains(id) && !planned.contains(id));
+        let settle = |to: &ResourceId| {
             let actions = vec![Action::Settle { to: to.clone() }];
-            self.groups.extend(group(
-                to,
+            group(
+                to.clone(),
                 SyncStatus::InSync,
                 Vec::new(),
                 actions,
                 &BTreeSet::new(),
-            ));
-        }
+            )
+        };
+        let groups: Vec<StepGroup> = strangers.filter_map(settle).collect();
+        self.groups.extend(groups);
     }
 
     /// A kind's steps; what is owed is written down and crossed out here, not by kinds.
