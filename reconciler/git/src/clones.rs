@@ -6,6 +6,7 @@ use crate::{
     bare,
     deadline::Deadline,
     limits::{self, Limits},
+    signature::{self, Signed},
     tree::{self, GitTree},
     wire::Wire,
 };
@@ -314,8 +315,31 @@ impl Source for Clones {
         id: &'a str,
         signers: &'a [Signer],
     ) -> BoxFuture<'a, Result<Result<String, String>, SourceError>> {
-        let _ = (remote, id, signers);
-        Box::pin(async { Ok(Err("signatures are not verified yet".into())) })
+        Box::pin(async move {
+            let signed = self.read(remote, id, |repo, id, _| signed(repo, id)).await?;
+            let deadline = Deadline::after(self.shared.limits.read);
+            Ok(match signed {
+                Ok(signed) => signature::verify(&signed, signers, deadline).await,
+                Err(why) => Err(why.into()),
+            })
+        })
+    }
+}
+
+/// A commit's signature and what it signs, or why there is none.
+fn signed(repo: &Repository, id: Oid) -> Result<Result<Signed, &'static str>, Reading> {
+    let damage = |error: git2::Error| Reading::Damage(clean(error.message()));
+    let odb = repo.odb().map_err(damage)?;
+    if odb.read_header(id).map_err(damage)?.0 > signature::COMMIT {
+        return Ok(Err("its commit is too large to be verified"));
+    }
+    match repo.extract_signature(&id, None) {
+        Ok((signature, payload)) => Ok(Ok(Signed {
+            signature: signature.to_vec(),
+            payload: payload.to_vec(),
+        })),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(Err("it is not signed")),
+        Err(error) => Err(damage(error)),
     }
 }
 

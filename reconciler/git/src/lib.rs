@@ -16,6 +16,7 @@ mod deadline;
 mod fault;
 mod hostkey;
 mod limits;
+mod signature;
 mod tree;
 mod wire;
 

@@ -5,4 +5,5 @@
 mod clone;
 mod repository;
 mod server;
+mod signed;
 mod wait;
