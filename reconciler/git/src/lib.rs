@@ -18,11 +18,15 @@ mod hostkey;
 mod limits;
 mod signature;
 mod tree;
+mod watch;
 mod wire;
+mod worktree;
 
 pub use access::Access;
 pub use clones::Clones;
 pub use limits::Limits;
+pub use watch::{Watch, WatchError};
+pub use worktree::{WorkTree, WorkTreeError};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,9 @@
 //! A tool that is missing fails its tests: they never pass by not running.
 
 mod clone;
+mod fault;
 mod repository;
 mod server;
 mod signed;
 mod wait;
+mod worktree;
