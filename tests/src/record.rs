@@ -19,7 +19,11 @@ pub fn ran(area: &str) {
 /// # Panics
 ///
 /// Where `EVENKEEL_REQUIRE_FLEET=1` demands that it runs.
-#[allow(clippy::panic, clippy::print_stderr, reason = "a test's own verdict and output")]
+#[allow(
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test's own verdict and output"
+)]
 pub fn skipped(area: &str, why: &str) {
     let name = test_name();
     append(&format!("skipped {area} {name}: {why}"));
@@ -36,7 +40,9 @@ fn test_name() -> String {
 
 /// Best effort: a record that cannot be written must not fail a test that ran; who counts sees that it is missing.
 fn append(line: &str) {
-    let Some(path) = std::env::var_os(RECORD) else { return };
+    let Some(path) = std::env::var_os(RECORD) else {
+        return;
+    };
     if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(path) {
         let _ = file.write_all(format!("{line}\n").as_bytes());
     }

@@ -43,7 +43,10 @@ pub(super) fn run<S: AsRef<str>>(argv: &[S], limit: Duration) -> Result<Outcome,
         .stdin(Stdio::null())
         .output()
         .map(Outcome::from)
-        .map_err(|source| Trouble::Io { what: words.join(" "), source })
+        .map_err(|source| Trouble::Io {
+            what: words.join(" "),
+            source,
+        })
 }
 
 /// Runs argv, which must succeed; what it printed comes back.
@@ -53,7 +56,11 @@ pub(super) fn must<S: AsRef<str>>(argv: &[S]) -> Result<String, Trouble> {
         return Ok(outcome.stdout);
     }
     let words: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
-    Err(Trouble::Failed { what: words.join(" "), code: outcome.code, output: outcome.stderr.trim().to_owned() })
+    Err(Trouble::Failed {
+        what: words.join(" "),
+        code: outcome.code,
+        output: outcome.stderr.trim().to_owned(),
+    })
 }
 
 /// Asks `fact` until it holds, every 20 ms, for at most `limit`; whether it came to hold.
@@ -72,7 +79,9 @@ pub(super) fn until(limit: Duration, mut fact: impl FnMut() -> bool) -> bool {
 
 /// Whether a program is somewhere on `PATH`.
 pub(super) fn on_path(program: &str) -> bool {
-    let Some(path) = std::env::var_os("PATH") else { return false };
+    let Some(path) = std::env::var_os("PATH") else {
+        return false;
+    };
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
@@ -95,8 +104,13 @@ mod tests {
 
     #[test]
     fn a_failure_says_what_was_run_and_what_it_said() {
-        let trouble = must(&["sh", "-c", "echo no such luck >&2; exit 3"]).unwrap_err().to_string();
-        assert!(trouble.contains("no such luck") && trouble.contains('3'), "{trouble}");
+        let trouble = must(&["sh", "-c", "echo no such luck >&2; exit 3"])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            trouble.contains("no such luck") && trouble.contains('3'),
+            "{trouble}"
+        );
     }
 
     #[test]

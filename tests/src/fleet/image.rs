@@ -42,14 +42,25 @@ fn build(home: &Path) -> Result<(), Trouble> {
     fs::write(&recipe, RECIPE).map_err(io("write the recipe"))?;
     let mut argv = vec!["env".to_owned()];
     argv.extend(proxy());
-    argv.extend(["sh".to_owned(), word(&recipe), word(&building), SUITE.to_owned(), mirror()]);
+    argv.extend([
+        "sh".to_owned(),
+        word(&recipe),
+        word(&building),
+        SUITE.to_owned(),
+        mirror(),
+    ]);
     let outcome = run(&argv, BUILD_LIMIT)?;
-    fs::write(home.join("log"), format!("{}{}", outcome.stdout, outcome.stderr)).map_err(io("write the log"))?;
+    fs::write(home.join("log"), format!("{}{}", outcome.stdout, outcome.stderr))
+        .map_err(io("write the log"))?;
     if !outcome.ok() {
         let said = format!("{}{}", outcome.stdout, outcome.stderr);
         let last: Vec<&str> = said.lines().rev().take(5).collect();
         let output = last.into_iter().rev().collect::<Vec<_>>().join("\n");
-        return Err(Trouble::Failed { what: "the image's recipe".to_owned(), code: outcome.code, output });
+        return Err(Trouble::Failed {
+            what: "the image's recipe".to_owned(),
+            code: outcome.code,
+            output,
+        });
     }
     fs::rename(&building, home.join("root")).map_err(io("put the image in place"))
 }
@@ -72,7 +83,12 @@ fn cache() -> Result<PathBuf, Trouble> {
 
 /// The Debian mirror that this machine's own apt uses; Debian's public one where apt names none (no Debian machine).
 fn mirror() -> String {
-    let argv = ["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)"];
+    let argv = [
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(RELEASE) $(COMPONENT) $(REPO_URI)",
+    ];
     run(&argv, Duration::from_secs(30))
         .ok()
         .and_then(|outcome| choose(&outcome.stdout))
@@ -92,8 +108,16 @@ fn choose(listing: &str) -> Option<String> {
 
 /// apt's proxy as debootstrap wants it: in the environment.
 fn proxy() -> Option<String> {
-    let outcome = run(&["apt-config", "shell", "proxy", "Acquire::http::Proxy"], Duration::from_secs(5)).ok()?;
-    let value = outcome.stdout.trim().strip_prefix("proxy='")?.strip_suffix('\'')?;
+    let outcome = run(
+        &["apt-config", "shell", "proxy", "Acquire::http::Proxy"],
+        Duration::from_secs(5),
+    )
+    .ok()?;
+    let value = outcome
+        .stdout
+        .trim()
+        .strip_prefix("proxy='")?
+        .strip_suffix('\'')?;
     value.starts_with("http").then(|| format!("http_proxy={value}"))
 }
 
@@ -104,8 +128,14 @@ mod tests {
     #[test]
     fn the_mirror_is_the_one_of_the_release_itself() {
         let table = [
-            ("bookworm main http://a.example/debian/\n", Some("http://a.example/debian")),
-            ("bookworm-security main http://s.example/\nbookworm main https://a.example/d/\n", Some("https://a.example/d")),
+            (
+                "bookworm main http://a.example/debian/\n",
+                Some("http://a.example/debian"),
+            ),
+            (
+                "bookworm-security main http://s.example/\nbookworm main https://a.example/d/\n",
+                Some("https://a.example/d"),
+            ),
             ("trixie contrib http://a.example/debian/\n", None),
             ("trixie main file:/srv/mirror\n", None),
             ("", None),

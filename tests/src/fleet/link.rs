@@ -44,7 +44,11 @@ impl Link {
                 }
             }
         });
-        Ok(Self { port, ended, listener: Some(thread) })
+        Ok(Self {
+            port,
+            ended,
+            listener: Some(thread),
+        })
     }
 
     /// The port on 127.0.0.1 that stands for the server's port 22.
@@ -91,7 +95,10 @@ fn take_in(mut from: TcpStream, line: &SyncSender<(Instant, Vec<u8>)>, delay: Du
 /// Writes each chunk when it is due; the line's end is passed on too.
 fn let_out(mut to: TcpStream, line: &Receiver<(Instant, Vec<u8>)>) {
     while let Ok((due, bytes)) = line.recv() {
-        while let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        while let Some(left) = due
+            .checked_duration_since(Instant::now())
+            .filter(|left| !left.is_zero())
+        {
             thread::park_timeout(left);
         }
         if to.write_all(&bytes).is_err() {

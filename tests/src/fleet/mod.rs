@@ -87,7 +87,10 @@ pub enum Trouble {
 
 /// For `map_err`: names what was tried.
 fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> Trouble {
-    move |source| Trouble::Io { what: what.to_owned(), source }
+    move |source| Trouble::Io {
+        what: what.to_owned(),
+        source,
+    }
 }
 
 /// Servers that answer ssh; gone without a trace when dropped.

@@ -44,15 +44,33 @@ impl Plot {
                 }
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(source)) => {
-                    return Err(Trouble::Io { what: "take a plot's lock".to_owned(), source });
+                    return Err(Trouble::Io {
+                        what: "take a plot's lock".to_owned(),
+                        source,
+                    });
                 }
             }
         }
         let plot = mine.ok_or(Trouble::Full)?;
         fs::create_dir_all(plot.folder()).map_err(io("make the plot's folder"))?;
-        must(&["mount", "-t", "tmpfs", "-o", "mode=0700,size=4g", "evenkeel-fleet", &word(&plot.folder())])?;
+        must(&[
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            "mode=0700,size=4g",
+            "evenkeel-fleet",
+            &word(&plot.folder()),
+        ])?;
         must(&["ip", "link", "add", &plot.bridge(), "type", "bridge"])?;
-        must(&["ip", "address", "add", &format!("{}/24", plot.gateway()), "dev", &plot.bridge()])?;
+        must(&[
+            "ip",
+            "address",
+            "add",
+            &format!("{}/24", plot.gateway()),
+            "dev",
+            &plot.bridge(),
+        ])?;
         must(&["ip", "link", "set", &plot.bridge(), "up"])?;
         Ok(plot)
     }
@@ -146,7 +164,12 @@ pub(super) fn signal(name: &str, pids: &[u32]) {
     if pids.is_empty() {
         return;
     }
-    let mut argv = vec!["sh".to_owned(), "-c".to_owned(), "kill -s \"$@\" 2>/dev/null".to_owned(), "kill".to_owned()];
+    let mut argv = vec![
+        "sh".to_owned(),
+        "-c".to_owned(),
+        "kill -s \"$@\" 2>/dev/null".to_owned(),
+        "kill".to_owned(),
+    ];
     argv.push(name.to_owned());
     argv.extend(pids.iter().map(u32::to_string));
     let _ = run(&argv, Duration::from_secs(5));
@@ -154,7 +177,9 @@ pub(super) fn signal(name: &str, pids: &[u32]) {
 
 /// The network namespaces of a plot.
 fn namespaces(number: u8) -> Vec<String> {
-    let Ok(entries) = fs::read_dir("/run/netns") else { return Vec::new() };
+    let Ok(entries) = fs::read_dir("/run/netns") else {
+        return Vec::new();
+    };
     entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| name.starts_with(&prefix(number)))
@@ -164,13 +189,21 @@ fn namespaces(number: u8) -> Vec<String> {
 /// The processes in a network namespace: a server's, from its first one on.
 pub(super) fn inhabitants(namespace: &str) -> Vec<u32> {
     run(&["ip", "netns", "pids", namespace], Duration::from_secs(5))
-        .map(|outcome| outcome.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect())
+        .map(|outcome| {
+            outcome
+                .stdout
+                .lines()
+                .filter_map(|line| line.trim().parse().ok())
+                .collect()
+        })
         .unwrap_or_default()
 }
 
 /// The plot's bridge and the cables on it.
 fn links(number: u8) -> Vec<String> {
-    let Ok(entries) = fs::read_dir("/sys/class/net") else { return Vec::new() };
+    let Ok(entries) = fs::read_dir("/sys/class/net") else {
+        return Vec::new();
+    };
     let cables = format!("{}v", bridge(number));
     entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -180,14 +213,18 @@ fn links(number: u8) -> Vec<String> {
 
 /// The plot's systemd-nspawn processes, known by their own `--machine=` argument and nothing looser.
 fn nspawns(number: u8) -> Vec<u32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     let machine = format!("--machine={}", prefix(number));
     entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.parse::<u32>().ok())
         .filter(|pid| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let mut words = line.split(|byte| *byte == 0).map(String::from_utf8_lossy);
-            words.next().is_some_and(|program| program.ends_with("systemd-nspawn"))
+            words
+                .next()
+                .is_some_and(|program| program.ends_with("systemd-nspawn"))
                 && words.any(|argument| argument.starts_with(&machine))
         })
         .collect()

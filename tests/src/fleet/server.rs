@@ -52,7 +52,15 @@ impl Server {
             word(&server.disk.join("upper")),
             word(&server.disk.join("work"))
         );
-        must(&["mount", "-t", "overlay", "overlay", "-o", &layers, &word(&server.root())])?;
+        must(&[
+            "mount",
+            "-t",
+            "overlay",
+            "overlay",
+            "-o",
+            &layers,
+            &word(&server.root()),
+        ])?;
         server.write_identity(index)?;
         server.plug_in(plot)?;
         Ok(server)
@@ -60,10 +68,18 @@ impl Server {
 
     /// What sets it apart from its siblings: host name, machine id, host key, and who may come in.
     fn write_identity(&self, index: u8) -> Result<(), Trouble> {
-        let put = |path: &str, text: String| fs::write(self.root().join(path), text).map_err(io("write to a server's disk"));
+        let put = |path: &str, text: String| {
+            fs::write(self.root().join(path), text).map_err(io("write to a server's disk"))
+        };
         put("etc/hostname", format!("{}\n", self.name))?;
-        put("etc/hosts", format!("127.0.0.1 localhost {}\n::1 localhost\n", self.name))?;
-        put("etc/machine-id", format!("{:032x}\n", 0xe7e0_0000_u64 + u64::from(index) + 1))?;
+        put(
+            "etc/hosts",
+            format!("127.0.0.1 localhost {}\n::1 localhost\n", self.name),
+        )?;
+        put(
+            "etc/machine-id",
+            format!("{:032x}\n", 0xe7e0_0000_u64 + u64::from(index) + 1),
+        )?;
         let key = self.root().join("etc/ssh/ssh_host_ed25519_key");
         new_key(&key)?;
         let allowed = read(&self.identity.with_extension("pub"))?;
@@ -79,9 +95,20 @@ impl Server {
     fn plug_in(&self, plot: &Plot) -> Result<(), Trouble> {
         let (machine, cable) = (self.machine.as_str(), self.cable.as_str());
         must(&["ip", "netns", "add", machine])?;
-        must(&["ip", "link", "add", cable, "type", "veth", "peer", "name", "host0", "netns", machine])?;
+        must(&[
+            "ip", "link", "add", cable, "type", "veth", "peer", "name", "host0", "netns", machine,
+        ])?;
         must(&["ip", "link", "set", cable, "master", &plot.bridge(), "up"])?;
-        must(&["ip", "-n", machine, "address", "add", &format!("{}/24", self.address), "dev", "host0"])?;
+        must(&[
+            "ip",
+            "-n",
+            machine,
+            "address",
+            "add",
+            &format!("{}/24", self.address),
+            "dev",
+            "host0",
+        ])?;
         must(&["ip", "-n", machine, "link", "set", "lo", "up"])?;
         must(&["ip", "-n", machine, "link", "set", "host0", "up"])?;
         Ok(())
@@ -107,7 +134,14 @@ impl Server {
         let child = Command::new("systemd-nspawn")
             // systemd inside wants the unified hierarchy; a machine with the old one offers both.
             .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
-            .args(["--quiet", "--register=no", "--keep-unit", "--boot", "--console=pipe", "--link-journal=no"])
+            .args([
+                "--quiet",
+                "--register=no",
+                "--keep-unit",
+                "--boot",
+                "--console=pipe",
+                "--link-journal=no",
+            ])
             .args(["--resolv-conf=off", "--timezone=off"])
             .arg(format!("--machine={}", self.machine))
             .arg(format!("--hostname={}", self.name))
@@ -139,12 +173,17 @@ impl Server {
         let console = fs::read_to_string(self.disk.join("console")).unwrap_or_default();
         let lines: Vec<&str> = console.lines().rev().take(15).collect();
         let last = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
-        Err(Trouble::Silent { name: self.name.clone(), console: last })
+        Err(Trouble::Silent {
+            name: self.name.clone(),
+            console: last,
+        })
     }
 
     /// Power loss: every process is gone between two instructions; what was written to the disk stays.
     pub fn power_off(&mut self) {
-        let Some(mut child) = self.nspawn.take() else { return };
+        let Some(mut child) = self.nspawn.take() else {
+            return;
+        };
         let inside = inhabitants(&self.machine);
         let _ = child.kill();
         end(&inside);
@@ -198,7 +237,14 @@ impl Server {
     ///
     /// When the server cannot be entered.
     pub fn stop_sshd(&self) -> Result<(), Trouble> {
-        self.must(&["systemctl", "kill", "--kill-who=main", "--signal=STOP", "ssh.service"]).map(drop)
+        self.must(&[
+            "systemctl",
+            "kill",
+            "--kill-who=main",
+            "--signal=STOP",
+            "ssh.service",
+        ])
+        .map(drop)
     }
 
     /// The end of [`Server::stop_sshd`].
@@ -207,7 +253,14 @@ impl Server {
     ///
     /// When the server cannot be entered.
     pub fn cont_sshd(&self) -> Result<(), Trouble> {
-        self.must(&["systemctl", "kill", "--kill-who=main", "--signal=CONT", "ssh.service"]).map(drop)
+        self.must(&[
+            "systemctl",
+            "kill",
+            "--kill-who=main",
+            "--signal=CONT",
+            "ssh.service",
+        ])
+        .map(drop)
     }
 
     /// Runs argv there as root, past the network (by entering its namespaces): the test's own hands.
@@ -216,10 +269,19 @@ impl Server {
     ///
     /// When it is off.
     pub fn exec(&self, argv: &[&str]) -> Result<Outcome, Trouble> {
-        let first = self.first_process().ok_or_else(|| Trouble::Off { name: self.name.clone() })?;
+        let first = self.first_process().ok_or_else(|| Trouble::Off {
+            name: self.name.clone(),
+        })?;
         let pid = first.to_string();
-        let mut words = vec!["nsenter", "--target", &pid, "--mount", "--uts", "--ipc", "--net", "--pid", "--"];
-        words.extend(["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]);
+        let mut words = vec![
+            "nsenter", "--target", &pid, "--mount", "--uts", "--ipc", "--net", "--pid", "--",
+        ];
+        words.extend([
+            "env",
+            "-i",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LC_ALL=C.UTF-8",
+        ]);
         words.extend(argv);
         run(&words, Duration::from_secs(60))
     }
@@ -235,7 +297,11 @@ impl Server {
             return Ok(outcome.stdout);
         }
         let what = format!("{}: {}", self.name, argv.join(" "));
-        Err(Trouble::Failed { what, code: outcome.code, output: outcome.stderr.trim().to_owned() })
+        Err(Trouble::Failed {
+            what,
+            code: outcome.code,
+            output: outcome.stderr.trim().to_owned(),
+        })
     }
 
     /// Runs words there through real ssh as root. As always with ssh, the far shell sees the words joined by blanks.
@@ -254,7 +320,15 @@ impl Server {
     /// As [`Server::ssh`].
     pub fn ssh_as(&self, user: &str, words: &[&str]) -> Result<Outcome, Trouble> {
         let configuration = word(&self.identity.with_file_name("ssh_config"));
-        let mut argv = vec!["ssh", "-F", configuration.as_str(), "-l", user, self.name.as_str(), "--"];
+        let mut argv = vec![
+            "ssh",
+            "-F",
+            configuration.as_str(),
+            "-l",
+            user,
+            self.name.as_str(),
+            "--",
+        ];
         argv.extend(words);
         run(&argv, Duration::from_secs(30))
     }
@@ -279,7 +353,19 @@ impl Drop for Server {
 /// A fresh ed25519 key pair without a passphrase.
 pub(super) fn new_key(path: &Path) -> Result<(), Trouble> {
     let _ = fs::remove_file(path);
-    must(&["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "fleet", "-f", &word(path)]).map(drop)
+    must(&[
+        "ssh-keygen",
+        "-q",
+        "-t",
+        "ed25519",
+        "-N",
+        "",
+        "-C",
+        "fleet",
+        "-f",
+        &word(path),
+    ])
+    .map(drop)
 }
 
 fn read(path: &Path) -> Result<String, Trouble> {
