@@ -7,12 +7,24 @@
 
 mod decode;
 mod field;
+mod group;
+mod package;
+mod process;
 mod symlink;
+mod unit;
+mod user;
 
 use evenkeel_model::{Catalog, Kind};
 
 /// Every kind, in any order.
-const ALL: &[&dyn Kind] = &[&symlink::Symlink];
+const ALL: &[&dyn Kind] = &[
+    &symlink::Symlink,
+    &group::Group,
+    &package::Package,
+    &process::Process,
+    &user::User,
+    &unit::Unit,
+];
 
 /// All kinds that are built in.
 #[must_use]
