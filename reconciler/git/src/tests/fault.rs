@@ -180,22 +180,28 @@ async fn a_damaged_clone_is_made_anew_by_whatever_meets_the_damage() {
             for pack in objects(dir, "pack") {
                 let mut bytes = fs::read(&pack).unwrap();
                 let end = bytes.len() - 20;
-                bytes[12..end].iter_mut().for_each(|byte| *byte ^= 0x55);
+                for byte in &mut bytes[12..end] {
+                    *byte ^= 0x55;
+                }
                 replace(&pack, &bytes);
             }
         }),
         ("empty packs", |dir| {
-            objects(dir, "pack").iter().for_each(|pack| replace(pack, b""))
+            for pack in objects(dir, "pack") {
+                replace(&pack, b"");
+            }
         }),
         ("no index", |dir| {
-            objects(dir, "idx")
-                .iter()
-                .for_each(|index| fs::remove_file(index).unwrap())
+            for index in objects(dir, "idx") {
+                fs::remove_file(index).unwrap();
+            }
         }),
         ("no objects", |dir| {
-            fs::remove_dir_all(dir.join("objects")).unwrap()
+            fs::remove_dir_all(dir.join("objects")).unwrap();
         }),
-        ("no HEAD", |dir| fs::remove_file(dir.join("HEAD")).unwrap()),
+        ("no HEAD", |dir| {
+            fs::remove_file(dir.join("HEAD")).unwrap();
+        }),
     ];
     for (what, harm) in harms {
         for by_fetch in [false, true] {

@@ -7,5 +7,6 @@ mod fault;
 mod repository;
 mod server;
 mod signed;
+mod ssh;
 mod wait;
 mod worktree;
