@@ -74,8 +74,10 @@ if ! new_enough; then
                 sh -s -- -y --profile minimal --default-toolchain none --no-modify-path
         fi
     fi
-    rustup toolchain install stable --profile minimal --component clippy,rustfmt
-    new_enough || rustup default stable
+    # That version and no later one: the machine then judges as CI does. Where rustup has another default, it stays so
+    # outside this folder.
+    rustup toolchain install "$wanted" --profile minimal --component clippy,rustfmt
+    new_enough || rustup override set "$wanted"
     new_enough || fail "cargo is still $(cargo --version 2>&1 | head -n 1); is another one first on PATH ($(command -v cargo))?"
 fi
 

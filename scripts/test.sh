@@ -22,7 +22,11 @@ stage() { # NAME PROGRAM…: a check that is not itself made of tests
 }
 
 stage "format" cargo fmt --all --check
-stage "clippy" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+# A later Rust has lints that nobody has answered yet: there they are shown, and fail nothing.
+wanted=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+strict=()
+[[ $(cargo --version) == "cargo $wanted"[.\ ]* ]] && strict=(-D warnings)
+stage "clippy" cargo clippy --workspace --all-targets --locked --quiet -- "${strict[@]}"
 [ -z "$(command -v typos)" ] || stage "spelling" typos
 [ -z "$(command -v cargo-deny)" ] || stage "licences and advisories" cargo deny --log-level error check
 
@@ -39,7 +43,7 @@ if [ "$verdict" != 0 ] && [ "$failed" = 0 ]; then
     printf '\n== the tests did not build, or were cut off\n'
     broken=$((broken + 1))
 fi
-if [ "${EVENKEEL_REQUIRE_FLEET:-}" = 1 ] && [ "$ran" = 0 ]; then
+if [ "${EVENKEEL_REQUIRE_FLEET:-}" = 1 ] && [ "$ran" = 0 ] && [ "$failed" = 0 ]; then
     printf '\n== no test ran on real servers, and EVENKEEL_REQUIRE_FLEET=1 demands it\n'
     broken=$((broken + 1))
 fi
