@@ -36,3 +36,28 @@ pub fn answer_deadline() -> Span {
 pub fn straggler() -> Span {
     Span::from_secs(3)
 }
+/// A plan is made of what was seen at most so long ago.
+#[must_use]
+pub fn fresh() -> Span {
+    Span::from_secs(15)
+}
+/// A deployment whose record is confirmed later than this after it was planned is not begun, but planned anew.
+#[must_use]
+pub fn confirmed() -> Span {
+    Span::from_secs(60)
+}
+/// The first new try at a target that cannot be seen comes after this …
+#[must_use]
+pub fn target_retry() -> Span {
+    Span::from_secs(5)
+}
+/// … each further one after twice as long, up to this.
+#[must_use]
+pub fn target_retry_at_most() -> Span {
+    Span::from_secs(5 * 60)
+}
+/// A health check is not tried again before this, whatever its interval says.
+#[must_use]
+pub fn check_interval() -> Span {
+    Span::from_millis(100)
+}

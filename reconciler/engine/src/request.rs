@@ -106,7 +106,7 @@ pub struct Accepted {
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
     /// Stable: `no-such-environment`, `nothing-to-approve`, `stale-approval`, `no-such-deployment`,
-    /// `nothing-to-roll-back-to`, `reason-missing`, `not-held`, `not-ready`, `store-broken`, `fenced`, `busy`.
+    /// `nothing-to-roll-back-to`, `reason-missing`, `not-held`, `not-ready`, `prune-needs-yes`, `store-broken`, `fenced`.
     pub code: String,
     /// For people: what, why, and what to do.
     pub text: String,

@@ -1,0 +1,571 @@
+//! A deployment under way: batch by batch, each target from its steps to its proof.
+
+use crate::{
+    change::News,
+    desk::{Awaited, Desk},
+    effect::{Effect, Write},
+    environment::{Environment, part_of},
+    event::Ticket,
+    fault::Fault,
+    limit,
+    memory::Order,
+    request::RequestId,
+    status::{Hold, Version},
+};
+use evenkeel_model::{
+    ContentRef, DeploymentId, DeploymentOutcome, Health, Outcome, Settings, Snapshot, StepResult, TargetName,
+    TargetPlan, TargetSnapshot, Timestamp, Trigger,
+    settings::{OnFailure, Rollout},
+};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
+
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) id: DeploymentId,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) members: Vec<Member>,
+    batches: Vec<Range<usize>>,
+    batch: usize,
+    phase: Phase,
+    /// It must not go on: why.
+    stop: Option<String>,
+    pub(crate) requests: Vec<RequestId>,
+    rollout: Rollout,
+    on_failure: OnFailure,
+    /// It leads back: a failure of it is never answered by another way back.
+    kept: bool,
+    planned: Timestamp,
+    verifying: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Its record is on the way to the disk.
+    Recording,
+    Batch,
+    Pausing(Timestamp),
+}
+
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) target: TargetName,
+    /// `None`: nothing to do, only to prove.
+    pub(crate) plan: Option<Arc<TargetPlan>>,
+    pub(crate) state: State,
+    /// What was heard of its steps left something open.
+    pub(crate) unknown: bool,
+    pub(crate) looks: u32,
+}
+
+/// How far a target is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Waiting,
+    Applying(Ticket),
+    /// A second look is under way, or comes then.
+    Looking(Option<Timestamp>),
+    /// Its checks are tried since, and next then.
+    Checking(Timestamp, Timestamp),
+    Done,
+    Failed {
+        why: String,
+        /// It may be no fault of what was deployed.
+        transient: bool,
+        health: Health,
+    },
+}
+
+impl Member {
+    pub(crate) fn new(target: TargetName, plan: Option<Arc<TargetPlan>>) -> Self {
+        Self {
+            target,
+            plan,
+            state: State::Waiting,
+            unknown: false,
+            looks: 0,
+        }
+    }
+    fn ended(&self) -> bool {
+        matches!(self.state, State::Done | State::Failed { .. })
+    }
+}
+
+impl Run {
+    pub(crate) fn new(
+        id: DeploymentId,
+        snapshot: Arc<Snapshot>,
+        members: Vec<Member>,
+        settings: &Settings,
+        kept: bool,
+        requests: Vec<RequestId>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            snapshot,
+            batches: evenkeel_plan::batches(&settings.rollout, members.len()),
+            members,
+            batch: 0,
+            phase: Phase::Recording,
+            stop: None,
+            requests,
+            rollout: settings.rollout.clone(),
+            on_failure: settings.on_failure,
+            kept,
+            planned: now,
+            verifying: false,
+        }
+    }
+    pub(crate) fn member(&mut self, name: &TargetName) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.target == *name)
+    }
+    pub(crate) fn works_on(&self, name: &TargetName) -> bool {
+        self.members.iter().any(|m| m.target == *name && !m.ended())
+    }
+    fn reach(&self) -> Range<usize> {
+        self.batches.get(self.batch).cloned().unwrap_or(0..0)
+    }
+    pub(crate) fn next_wakeup(&self) -> Option<Timestamp> {
+        let members = self.members.iter().filter_map(|member| match member.state {
+            State::Looking(again) => again,
+            State::Checking(_, next) => Some(next),
+            _ => None,
+        });
+        let pause = match self.phase {
+            Phase::Pausing(until) => Some(until),
+            _ => None,
+        };
+        members.chain(pause).min()
+    }
+    fn failures(&self) -> impl Iterator<Item = (&TargetName, &str, bool, Health)> {
+        self.members.iter().filter_map(|member| match &member.state {
+            State::Failed {
+                why,
+                transient,
+                health,
+            } => Some((&member.target, why.as_str(), *transient, *health)),
+            _ => None,
+        })
+    }
+}
+
+impl Environment {
+    /// Its record is on disk.
+    pub(crate) fn run_begun(&mut self, write: Write, desk: &mut Desk) {
+        let Write::Begin {
+            deployment,
+            plan,
+            meant,
+            ..
+        } = write
+        else {
+            return;
+        };
+        let Some(run) = self.run.as_mut().filter(|run| run.id == deployment.id) else {
+            return;
+        };
+        run.phase = Phase::Batch;
+        let late = desk.now.since(run.planned) > limit::confirmed();
+        let requests = run.requests.clone();
+        for (target, resources) in meant {
+            let known = self.applied.entry(target).or_default();
+            for (id, applied) in resources {
+                known.entry(id).or_insert(applied);
+            }
+        }
+        desk.publish(
+            Some(&self.name),
+            News::Begun {
+                deployment: deployment.id.clone(),
+                trigger: deployment.trigger.clone(),
+                targets: u32::try_from(plan.targets.len()).unwrap_or(u32::MAX),
+                requests,
+            },
+        );
+        if late {
+            self.stop_run("its record was confirmed too late to go by its plan", desk);
+        } else {
+            self.start_batch(desk);
+        }
+    }
+
+    /// Its number was taken: someone else deploys here.
+    pub(crate) fn run_conflict(&mut self, write: &Write, desk: &mut Desk) {
+        let Write::Begin { deployment, .. } = write else {
+            return;
+        };
+        if let Some(run) = self.run.take_if(|run| run.id == deployment.id) {
+            self.requests = run.requests;
+            // The number stays taken in our history, so that the next one is free.
+            if let Some(taken) = self.history.front_mut() {
+                taken.finished = Some(desk.now);
+                taken.outcome = DeploymentOutcome::Superseded {
+                    why: "another controller took this number".to_owned(),
+                };
+            }
+            self.fail_retry(desk);
+        }
+    }
+
+    fn fail_retry(&mut self, desk: &Desk) {
+        let sync = &self.memory.settings.sync;
+        self.retry.fail(desk.now, sync.retry_after, sync.retry_at_most);
+    }
+
+    /// It must not go on: what is being applied ends, nothing else begins.
+    pub(crate) fn stop_run(&mut self, why: &str, desk: &mut Desk) {
+        if let Some(run) = &mut self.run {
+            run.stop.get_or_insert_with(|| why.to_owned());
+        }
+        self.run_progress(desk);
+    }
+
+    fn start_batch(&mut self, desk: &mut Desk) {
+        let ordered = self.memory.order_for_goal().is_some();
+        let held = self.memory.hold.as_ref().filter(|_| !ordered);
+        let stop = if desk.fenced {
+            Some("a newer controller is at work".to_owned())
+        } else {
+            held.map(|hold| format!("held by {}: {}", hold.actor, hold.reason))
+        };
+        let Some(run) = &mut self.run else { return };
+        run.phase = Phase::Batch;
+        if let Some(why) = stop {
+            run.stop.get_or_insert(why);
+        }
+        if run.stop.is_none() {
+            let batch: Vec<(TargetName, Option<Arc<TargetPlan>>)> = run
+                .members
+                .get(run.reach())
+                .unwrap_or_default()
+                .iter()
+                .map(|member| (member.target.clone(), member.plan.clone()))
+                .collect();
+            for (target, plan) in batch {
+                match plan {
+                    Some(plan) => self.apply(&target, plan, desk),
+                    None => self.prove(&target, desk),
+                }
+            }
+        }
+        self.run_progress(desk);
+    }
+
+    fn apply(&mut self, name: &TargetName, plan: Arc<TargetPlan>, desk: &mut Desk) {
+        let deadline = limit::apply_deadline();
+        let Some(run) = &mut self.run else { return };
+        let Some(part) = part_of(&run.snapshot, name) else {
+            return;
+        };
+        let target = Arc::new(part.target.clone());
+        let contents = contents(part, &plan);
+        let deployment = run.id.clone();
+        let within = evenkeel_model::Span::from_millis(deadline.as_millis() + limit::grace().as_millis());
+        let ticket = desk.ticket(Awaited::Apply(self.name.clone(), name.clone()), within);
+        if let Some(member) = run.member(name) {
+            member.state = State::Applying(ticket);
+        }
+        let sight = self.sights.entry(name.clone()).or_default();
+        sight.stale = true;
+        if let Some((old, _)) = sight.looking.take() {
+            desk.take(old);
+        }
+        sight.pulse.forget();
+        self.tell_progress(name, "applying", None, Vec::new(), desk);
+        desk.emit(Effect::Apply {
+            ticket,
+            environment: self.name.clone(),
+            target,
+            deployment,
+            epoch: desk.epoch,
+            plan,
+            contents,
+            deadline,
+        });
+    }
+
+    pub(crate) fn run_applied(
+        &mut self,
+        name: &TargetName,
+        ticket: Ticket,
+        result: Result<Vec<StepResult>, Fault>,
+        desk: &mut Desk,
+    ) {
+        let Some(run) = &mut self.run else { return };
+        let id = run.id.clone();
+        let Some(member) = run.member(name).filter(|m| m.state == State::Applying(ticket)) else {
+            return;
+        };
+        let plan = member.plan.clone();
+        match result {
+            Err(fault) => {
+                // Nothing was sent.
+                desk.fenced |= fault.code == "target-fenced";
+                let why = fault.text.clone();
+                self.lose(name, fault, desk);
+                self.fail_member(name, &why, true, Health::Unknown, desk);
+            }
+            Ok(results) => {
+                let bad = |result: &&StepResult| matches!(result.outcome, Outcome::Failed(_));
+                let failed = results.iter().find(bad).map(|result| {
+                    let place = usize::try_from(result.group).unwrap_or(usize::MAX);
+                    let group = plan.as_ref().and_then(|plan| plan.groups.get(place));
+                    let resource = group.map_or_else(String::new, |group| format!("{}: ", group.resource));
+                    match &result.outcome {
+                        Outcome::Failed(why) => format!("{resource}{why}"),
+                        _ => resource,
+                    }
+                });
+                let open = |result: &StepResult| !matches!(result.outcome, Outcome::Done);
+                let actions = plan
+                    .as_ref()
+                    .map_or(0, |plan| plan.groups.iter().map(|g| g.actions.len()).sum());
+                member.unknown = results.iter().any(open) || results.len() < actions;
+                member.state = State::Looking(None);
+                let troubles: Vec<Outcome> = results
+                    .iter()
+                    .filter(|r| open(r))
+                    .map(|r| r.outcome.clone())
+                    .take(20)
+                    .collect();
+                let applied = self.applied_by(name, plan.as_deref(), &results, desk);
+                self.record(id, name, results, applied);
+                match failed {
+                    Some(why) => self.fail_member(name, &why, false, Health::Unknown, desk),
+                    None => {
+                        self.tell_progress(name, "verifying", None, troubles, desk);
+                        self.observe(name, false, desk);
+                    }
+                }
+            }
+        }
+        self.run_progress(desk);
+    }
+
+    pub(crate) fn fail_member(
+        &mut self,
+        name: &TargetName,
+        why: &str,
+        transient: bool,
+        health: Health,
+        desk: &mut Desk,
+    ) {
+        if let Some(member) = self.run.as_mut().and_then(|run| run.member(name)) {
+            member.state = State::Failed {
+                why: why.to_owned(),
+                transient,
+                health,
+            };
+            self.tell_progress(name, "failed", Some(why.to_owned()), Vec::new(), desk);
+        }
+    }
+
+    pub(crate) fn tell_progress(
+        &self,
+        name: &TargetName,
+        phase: &str,
+        why: Option<String>,
+        troubles: Vec<Outcome>,
+        desk: &mut Desk,
+    ) {
+        let Some(run) = &self.run else { return };
+        desk.publish(
+            Some(&self.name),
+            News::Progress {
+                deployment: run.id.clone(),
+                target: name.clone(),
+                phase: phase.to_owned(),
+                why,
+                troubles,
+            },
+        );
+    }
+
+    pub(crate) fn run_turn(&mut self, desk: &mut Desk) {
+        while let Some(run) = &mut self.run
+            && matches!(run.phase, Phase::Pausing(until) if until <= desk.now)
+        {
+            run.batch += 1;
+            self.start_batch(desk);
+        }
+        let Some(run) = &mut self.run else { return };
+        let mut look = Vec::new();
+        let mut check = Vec::new();
+        for member in &mut run.members {
+            match member.state {
+                State::Looking(Some(at)) if at <= desk.now => {
+                    member.state = State::Looking(None);
+                    look.push(member.target.clone());
+                }
+                State::Checking(_, next) if next <= desk.now => check.push(member.target.clone()),
+                _ => {}
+            }
+        }
+        for target in look {
+            self.observe(&target, false, desk);
+        }
+        for target in check {
+            self.run_check(&target, desk);
+        }
+    }
+
+    /// Goes on when a batch has ended, and ends when there is no more.
+    pub(crate) fn run_progress(&mut self, desk: &mut Desk) {
+        let Some(run) = &mut self.run else { return };
+        if run.phase == Phase::Recording {
+            return;
+        }
+        let applying = run.members.iter().any(|m| matches!(m.state, State::Applying(_)));
+        if let Some(why) = &run.stop {
+            if !applying {
+                let why = why.clone();
+                self.end_run(&DeploymentOutcome::Superseded { why }, desk);
+            }
+            return;
+        }
+        let last = run.batch + 1 >= run.batches.len();
+        if last && !applying && !run.verifying {
+            run.verifying = true;
+            let id = run.id.clone();
+            self.conclude(&id, DeploymentOutcome::Verifying, None, desk);
+        }
+        let Some(run) = &mut self.run else { return };
+        let batch = run.members.get(run.reach()).unwrap_or_default();
+        if run.phase != Phase::Batch || !batch.iter().all(Member::ended) {
+            return;
+        }
+        let failures = u32::try_from(run.failures().count()).unwrap_or(u32::MAX);
+        let too_many = failures > run.rollout.max_failures && run.on_failure != OnFailure::Continue;
+        if !last && !too_many {
+            run.phase = Phase::Pausing(desk.now + run.rollout.pause);
+            return;
+        }
+        let failed: Vec<String> = run
+            .failures()
+            .map(|(target, why, ..)| format!("{target}: {why}"))
+            .collect();
+        let outcome = if failed.is_empty() {
+            DeploymentOutcome::Succeeded
+        } else {
+            let why = failed.join("; ").chars().take(Fault::LONGEST).collect();
+            DeploymentOutcome::Failed { why }
+        };
+        self.end_run(&outcome, desk);
+    }
+
+    fn end_run(&mut self, outcome: &DeploymentOutcome, desk: &mut Desk) {
+        let Some(run) = self.run.take() else { return };
+        let worst = run.failures().map(|(.., health)| health).max();
+        let health = match outcome {
+            DeploymentOutcome::Superseded { .. } => None,
+            _ => Some(worst.unwrap_or(Health::Healthy)),
+        };
+        self.conclude(&run.id, outcome.clone(), health, desk);
+        for member in &run.members {
+            self.compare(&member.target, desk);
+        }
+        desk.publish(
+            Some(&self.name),
+            News::Concluded {
+                deployment: run.id.clone(),
+                outcome: outcome.clone(),
+                requests: run.requests.clone(),
+            },
+        );
+        match outcome {
+            DeploymentOutcome::Succeeded => self.succeeded(&run, desk),
+            DeploymentOutcome::Failed { why } => {
+                self.fail_retry(desk);
+                let lasting = run.failures().any(|(_, _, transient, _)| !transient);
+                let too_many =
+                    u32::try_from(run.failures().count()).unwrap_or(u32::MAX) > run.rollout.max_failures;
+                if run.on_failure == OnFailure::Rollback && lasting && too_many && !run.kept {
+                    self.go_back(&run, why, desk);
+                }
+            }
+            // Whoever superseded it has said what comes now.
+            _ => drop(self.look_now.get_or_insert_default()),
+        }
+        self.look_now.get_or_insert_default();
+        self.tell_status(desk);
+    }
+
+    fn succeeded(&mut self, run: &Run, desk: &Desk) {
+        self.retry.clear();
+        self.cut_off = false;
+        let trigger = self
+            .history
+            .iter()
+            .find(|known| known.id == run.id)
+            .map(|known| known.trigger.clone());
+        self.memory.order = None;
+        if let Some(Trigger::AutomaticRollback { failed, .. }) = trigger {
+            let outcome = self
+                .history
+                .iter()
+                .find(|known| known.id == failed)
+                .map(|known| known.outcome.clone());
+            if let Some(DeploymentOutcome::Failed { why }) = outcome {
+                let by = run.id.clone();
+                self.conclude(&failed, DeploymentOutcome::RolledBack { why, by }, None, desk);
+            }
+        }
+    }
+
+    /// Back to what last succeeded, and hold.
+    fn go_back(&mut self, run: &Run, why: &str, desk: &mut Desk) {
+        let Some(failed) = self.history.iter().find(|known| known.id == run.id).cloned() else {
+            return;
+        };
+        let good = |known: &&evenkeel_model::Deployment| {
+            known.outcome == DeploymentOutcome::Succeeded && known.snapshot != failed.snapshot
+        };
+        let Some(to) = self.history.iter().find(good).cloned() else {
+            return;
+        };
+        let reason = format!("{} failed and was taken back to {}: {why}", failed.id, to.id);
+        self.hold(
+            Hold {
+                actor: "evenkeel".to_owned(),
+                reason: reason.clone(),
+                since: desk.now,
+                until_not: self.memory.head.as_ref().map(|head| head.snapshot),
+            },
+            desk,
+        );
+        let goal = Version {
+            revision: to.revision.clone(),
+            snapshot: to.snapshot,
+        };
+        self.set_goal(goal, true, None, desk);
+        self.order(
+            Order {
+                snapshot: to.snapshot,
+                trigger: Trigger::AutomaticRollback {
+                    failed: failed.id,
+                    to: to.id,
+                },
+                actor: "evenkeel".to_owned(),
+                reason: Some(reason),
+                since: desk.now,
+            },
+            desk,
+        );
+    }
+}
+
+/// The contents that a plan names, and where to get them.
+fn contents(part: &TargetSnapshot, plan: &TargetPlan) -> Vec<ContentRef> {
+    let wanted: BTreeSet<_> = plan.contents.iter().copied().collect();
+    let known = part.resources.iter().flat_map(|resource| &resource.contents);
+    let mut refs: Vec<ContentRef> = known.filter(|c| wanted.contains(&c.digest)).cloned().collect();
+    refs.sort();
+    refs.dedup_by_key(|content| content.digest);
+    let have: BTreeSet<_> = refs.iter().map(|content| content.digest).collect();
+    refs.extend(wanted.difference(&have).map(|digest| ContentRef {
+        digest: *digest,
+        url: None,
+        secret: false,
+    }));
+    refs
+}
