@@ -16,6 +16,8 @@ use std::{
 };
 
 const KEPT: &str = "refs/evenkeel/kept/";
+/// More packs than this are made one.
+const PACKS: usize = 32;
 
 /// Opens the clone; `None` when there is none yet.
 pub(crate) fn open(dir: &Path) -> Result<Option<Repository>, git2::Error> {
@@ -90,50 +92,82 @@ fn fill(repo: &Repository, wire: &Wire<'_>, names: &[String]) -> Result<(), Faul
     if !names.is_empty() && ids.iter().all(|id| id.is_some_and(here)) {
         return ids.into_iter().flatten().try_for_each(|id| keep(repo, id, wire));
     }
-    let heads = wire.list()?;
-    let mut wanted = Vec::new();
     let mut tips = Vec::new();
     let mut unnamed = Vec::new();
-    for (name, id) in names.iter().zip(ids) {
-        match id {
-            Some(id) if here(id) => tips.push(id),
-            Some(id) => match named(&heads, id) {
-                Some(name) => {
-                    wanted.push(name.to_owned());
-                    tips.push(id);
+    let heads = wire.bring(repo, |heads| {
+        let mut wanted = Vec::new();
+        for (name, id) in names.iter().zip(&ids) {
+            match id {
+                Some(id) if here(*id) => tips.push(*id),
+                Some(id) => match named(heads, *id) {
+                    Some(name) => {
+                        wanted.push(name.to_owned());
+                        tips.push(*id);
+                    }
+                    None => unnamed.push(*id),
+                },
+                None => {
+                    let id = heads.exact.get(name).ok_or_else(|| no_such(wire, name))?;
+                    wanted.push(name.clone());
+                    tips.push(*id);
                 }
-                None => unnamed.push(id),
-            },
-            None => {
-                let id = heads.exact.get(name).ok_or_else(|| no_such(wire, name))?;
-                wanted.push(name.clone());
-                tips.push(*id);
             }
         }
-    }
-    if !wanted.is_empty() {
-        wire.bring(repo, &wanted)?;
-    }
+        Ok(wanted)
+    })?;
     for id in unnamed {
         if !here(id) {
             bring_unnamed(repo, wire, &heads, id)?;
         }
         tips.push(id);
     }
-    tips.into_iter().try_for_each(|id| keep(repo, id, wire))
+    tips.into_iter().try_for_each(|id| keep(repo, id, wire))?;
+    compact(repo).map_err(|error| Fault::Damage(clean(error.message())))
+}
+
+/// Puts everything that is kept into one pack, once there are many: every fetch that brought something left one.
+fn compact(repo: &Repository) -> Result<(), git2::Error> {
+    let dir = repo.path().join("objects/pack");
+    let failed = |error: io::Error| git2::Error::from_str(&error.to_string());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&dir).map_err(failed)? {
+        files.push(entry.map_err(failed)?.path());
+    }
+    let packs = files
+        .iter()
+        .filter(|path| path.extension().is_some_and(|kind| kind == "pack"));
+    if packs.count() <= PACKS {
+        return Ok(());
+    }
+    let mut walk = repo.revwalk()?;
+    walk.push_glob(&format!("{KEPT}*"))?;
+    let mut builder = repo.packbuilder()?;
+    builder.insert_walk(&mut walk)?;
+    // The new pack is whole on disk before an old one goes; who reads meanwhile finds each object in one of them.
+    builder.write(&dir, 0)?;
+    let Some(name) = builder.name().ok().flatten() else {
+        return Ok(());
+    };
+    let name = format!("pack-{name}");
+    let old = |path: &&PathBuf| path.file_stem().is_none_or(|stem| stem != name.as_str());
+    files
+        .iter()
+        .filter(old)
+        .try_for_each(fs::remove_file)
+        .map_err(failed)
 }
 
 /// A commit that no reference points to: asked for by id, which many servers refuse; else among everything they have.
 fn bring_unnamed(repo: &Repository, wire: &Wire<'_>, heads: &Heads, id: Oid) -> Result<(), Fault> {
-    match wire.bring(repo, &[id.to_string()]) {
-        Ok(()) if repo.find_commit(id).is_ok() => return Ok(()),
+    match wire.bring(repo, |_| Ok(vec![id.to_string()])) {
+        Ok(_) if repo.find_commit(id).is_ok() => return Ok(()),
         Err(Fault::Source(error @ SourceError::Deadline { .. })) => return Err(error.into()),
-        Ok(()) | Err(_) => {}
+        Ok(_) | Err(_) => {}
     }
     let all = |name: &&String| name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
     let all: Vec<_> = heads.exact.keys().filter(all).cloned().collect();
     if !all.is_empty() {
-        wire.bring(repo, &all)?;
+        wire.bring(repo, |_| Ok(all))?;
     }
     if repo.find_commit(id).is_ok() {
         Ok(())

@@ -10,7 +10,7 @@ use crate::{
 use evenkeel_engine::port::source::SourceError;
 use git2::{
     AutotagOption, CertificateCheckStatus as Check, Direction, ErrorClass, ErrorCode, FetchOptions, Oid,
-    ProxyOptions, Remote, RemoteCallbacks, Repository,
+    ProxyOptions, Remote, RemoteCallbacks, RemoteHead, Repository,
 };
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -56,33 +56,44 @@ impl<'a> Wire<'a> {
     pub(crate) fn list(&self) -> Result<Heads, SourceError> {
         let mut remote =
             Remote::create_detached(self.address.secret_url()).map_err(|error| self.fault(&error))?;
-        self.heads(&mut remote)
+        let connection = remote.connect_auth(Direction::Fetch, Some(self.callbacks()), Some(proxy()));
+        let connection = connection.map_err(|error| self.fault(&error))?;
+        self.heads(connection.list().map_err(|error| self.fault(&error))?)
     }
 
-    /// Brings objects by reference names (or full ids, where the remote serves these). Says what they are called there.
-    pub(crate) fn bring(&self, into: &Repository, wanted: &[String]) -> Result<(), Fault> {
+    /// On one connection: hears which references there are, and brings the objects of those that are chosen (or of full
+    /// ids, where the remote serves these), with their history.
+    pub(crate) fn bring(
+        &self,
+        into: &Repository,
+        choose: impl FnOnce(&Heads) -> Result<Vec<String>, SourceError>,
+    ) -> Result<Heads, Fault> {
+        let faulty = |error: git2::Error| Fault::Source(self.fault(&error));
+        let mut remote = into.remote_anonymous(self.address.secret_url()).map_err(faulty)?;
+        let connection = remote.connect_auth(Direction::Fetch, Some(self.callbacks()), Some(proxy()));
+        let mut connection = connection.map_err(faulty)?;
+        let heads = self.heads(connection.list().map_err(faulty)?)?;
+        let wanted = choose(&heads)?;
+        if wanted.is_empty() {
+            return Ok(heads);
+        }
         let mut options = FetchOptions::new();
         options
             .remote_callbacks(self.callbacks())
             .proxy_options(proxy())
             .download_tags(AutotagOption::None)
             .update_fetchhead(false);
-        into.remote_anonymous(self.address.secret_url())
-            .and_then(|mut remote| remote.download(wanted, Some(&mut options)))
-            .map_err(|error| {
-                if self.verdict.borrow().is_none() && !self.deadline.passed() && fault::is_local(&error) {
-                    Fault::Damage(self.address.scrub(error.message()))
-                } else {
-                    Fault::Source(self.fault(&error))
-                }
-            })
+        let brought = connection.remote().download(&wanted, Some(&mut options));
+        brought.map(|()| heads).map_err(|error| {
+            if self.verdict.borrow().is_none() && !self.deadline.passed() && fault::is_local(&error) {
+                Fault::Damage(self.address.scrub(error.message()))
+            } else {
+                Fault::Source(self.fault(&error))
+            }
+        })
     }
 
-    fn heads(&self, remote: &mut Remote<'_>) -> Result<Heads, SourceError> {
-        let connection = remote
-            .connect_auth(Direction::Fetch, Some(self.callbacks()), Some(proxy()))
-            .map_err(|error| self.fault(&error))?;
-        let list = connection.list().map_err(|error| self.fault(&error))?;
+    fn heads(&self, list: &[RemoteHead<'_>]) -> Result<Heads, SourceError> {
         let mut heads = Heads::default();
         if list.len() > REFERENCES {
             return Err(SourceError::Unusable {

@@ -331,3 +331,25 @@ async fn hostile_names_are_left_out_and_deep_trees_refused() {
         assert_eq!(entries(&clones, &remote, &commit).await, want, "{branch}");
     }
 }
+
+#[tokio::test]
+async fn many_fetches_leave_few_packs_and_everything_that_was_fetched() {
+    let repo = Repository::new();
+    let (clones, remote) = (repo.clones(), repo.remote());
+    let mut ids: Vec<String> = Vec::new();
+    for round in 0..36 {
+        if round == 20 {
+            repo.git(&["reset", "-q", "--hard", &ids[10]]); // and forced
+        }
+        repo.write("a", &round.to_string());
+        ids.push(repo.commit("next"));
+        assert_eq!(fetch(&clones, &remote, "HEAD").await, Ok(()));
+    }
+    let packs = objects(&repo.clone_dir(), "pack").len();
+    assert!(packs < 10, "{packs} packs");
+    for (round, id) in ids.iter().enumerate() {
+        let tree = clones.tree(&remote, id).await.unwrap();
+        assert_eq!(&*tree.read("a").unwrap(), round.to_string().as_bytes());
+    }
+    run(&repo.clone_dir(), &["fsck", "--strict", "--no-dangling"]);
+}

@@ -9,4 +9,5 @@ mod server;
 mod signed;
 mod ssh;
 mod wait;
+mod web;
 mod worktree;
