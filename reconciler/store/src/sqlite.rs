@@ -7,7 +7,7 @@ use crate::{
 };
 use evenkeel_engine::port::store::StoreError;
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{
@@ -63,6 +63,7 @@ impl Sqlite {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            .after_release(|connection, _| Box::pin(untangled(connection)))
             .connect_with(options)
             .await
             .map_err(within)?;
@@ -93,6 +94,13 @@ impl Sqlite {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Whether a connection is out of its transaction. A full disk makes SQLite roll back by itself; sqlx then believes
+/// the transaction open for ever, and every later one fails: such a connection is replaced.
+async fn untangled(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    connection.ping().await?; // a roll back that was on its way has been done now
+    Ok(!connection.is_in_transaction())
 }
 
 /// The folder, the database's file (SQLite gives its own helpers the same mode), and the contents.
