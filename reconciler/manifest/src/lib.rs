@@ -21,11 +21,15 @@ pub mod node;
 pub mod place;
 pub mod project;
 pub mod render;
+pub mod schema;
 mod section;
 mod settings;
+pub mod starter;
 mod suggestion;
 mod target;
 pub mod template;
+#[cfg(test)]
+mod tests;
 pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Related, Severity};
@@ -34,6 +38,8 @@ pub use listing::listing;
 pub use place::Location;
 pub use project::{Project, load};
 pub use render::{RenderInput, Rendered};
+pub use schema::schema;
+pub use starter::starter;
 
 use evenkeel_model::{Catalog, Facts, Tree};
 
@@ -58,7 +64,17 @@ pub fn validate(tree: &dyn Tree, catalog: &dyn Catalog) -> Vec<Diagnostic> {
             }
         }
     }
+    found.sort_by_key(place);
     found
+}
+
+/// Faults of the repository as a whole first, then by place; the count of those that are not shown last.
+fn place(found: &Diagnostic) -> (bool, String, u32, u32) {
+    let last = found.code == "more";
+    match &found.location {
+        Some(location) => (last, location.file.clone(), location.line, location.column),
+        None => (last, String::new(), 0, 0),
+    }
 }
 
 /// What a server is taken for while nobody has asked it.

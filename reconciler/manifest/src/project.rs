@@ -11,7 +11,7 @@ use crate::{
     settings,
     template::Filler,
 };
-use evenkeel_model::{AppName, Catalog, EnvironmentName, ProjectName, Tree};
+use evenkeel_model::{AppName, Catalog, EnvironmentName, Kind, ProjectName, Tree};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A manifest repository at one revision, loaded.
@@ -22,6 +22,8 @@ pub struct Project<'a> {
     pub(crate) name: Option<ProjectName>,
     pub(crate) values: Node,
     pub(crate) apps: BTreeMap<AppName, App>,
+    /// Kinds that have a field `keep` of their own.
+    pub(crate) own_keep: BTreeSet<&'static str>,
     environments: BTreeMap<EnvironmentName, Environment>,
     /// What was found while loading.
     found: Vec<Diagnostic>,
@@ -104,10 +106,19 @@ pub fn load<'a>(tree: &'a dyn Tree, catalog: &'a dyn Catalog) -> (Project<'a>, V
         name,
         values,
         apps,
+        own_keep: own_keep(catalog),
         environments,
         found: found.clone(),
     };
     (project, found)
+}
+
+fn own_keep(catalog: &dyn Catalog) -> BTreeSet<&'static str> {
+    let has = |name: &&'static str| {
+        let schema = catalog.kind(name).map(Kind::schema);
+        schema.is_some_and(|schema| schema.pointer("/properties/keep").is_some())
+    };
+    catalog.names().into_iter().filter(has).collect()
 }
 
 /// Two environments that keep the same server would prune each other's resources.

@@ -67,6 +67,8 @@ struct Draft {
 struct Ready {
     resource: Resource,
     place: Place,
+    /// How the manifest names it, where its kind calls it otherwise: `Unit:nginx`.
+    alias: String,
     references: Vec<(Relation, Node)>,
 }
 
@@ -351,7 +353,7 @@ impl Work<'_> {
         let node = &draft.node;
         let kind_name = node.get("kind")?.text()?;
         let kind = self.project.catalog.kind(kind_name)?;
-        let own_keep = kind.schema().pointer("/properties/keep").is_some();
+        let own_keep = self.project.own_keep.contains(kind_name);
         let mut spec = serde_json::Map::new();
         let mut references = Vec::new();
         let (mut keep, mut ignore) = (false, Vec::new());
@@ -438,6 +440,7 @@ impl Work<'_> {
             ignore,
         };
         Some(Ready {
+            alias: identity(node).unwrap_or_default(),
             resource,
             place: draft.place,
             references,
@@ -459,7 +462,11 @@ impl Work<'_> {
             places.insert(id, item.place);
             unique.push(item);
         }
-        let known: BTreeMap<String, &ResourceId> = places.keys().map(|id| (id.to_string(), id)).collect();
+        let aliases = unique
+            .iter()
+            .map(|item: &Ready| (item.alias.clone(), item.resource.id.clone()));
+        let mut known: BTreeMap<String, ResourceId> = aliases.collect();
+        known.extend(places.keys().map(|id| (id.to_string(), id.clone())));
         let whole = self.report.errors() == 0;
         let mut edges: BTreeMap<ResourceId, BTreeSet<ResourceId>> = BTreeMap::new();
         let mut resources = Vec::new();
@@ -470,7 +477,7 @@ impl Work<'_> {
                     continue;
                 };
                 let written = normal(text);
-                let Some(id) = known.get(&written).copied() else {
+                let Some(id) = known.get(&written) else {
                     // With a resource missing for a fault of its own, a name may seem unknown that is not.
                     if whole && !absent.contains(&written) {
                         let found = Finding::error(

@@ -393,7 +393,9 @@ fn is_float(text: &str) -> bool {
 fn syntax_error(info: &str) -> Finding {
     let info: String = info.chars().take(200).collect();
     let lower = info.to_lowercase();
-    if lower.contains("nest") && (lower.contains("limit") || lower.contains("deep")) {
+    if lower.contains("recursion limit")
+        || lower.contains("nest") && (lower.contains("limit") || lower.contains("deep"))
+    {
         return Finding::error(
             "too-deep",
             format!("the document is nested deeper than {MAX_DEPTH} levels"),
