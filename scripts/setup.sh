@@ -14,8 +14,8 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 packages=(build-essential pkg-config libssl-dev ca-certificates git openssh-client)
 case "${1:-run}" in
 run) ;;
-test) # servers of the fleet; signatures to check
-    packages+=(systemd-container debootstrap dpkg-dev iproute2 gnupg) ;;
+test) # servers of the fleet; signatures to check; ssh and https to fetch from and to deploy through, on loopback
+    packages+=(systemd-container debootstrap dpkg-dev iproute2 gnupg openssl openssh-server) ;;
 *) fail "say run or test, not $1" ;;
 esac
 
@@ -47,6 +47,11 @@ if command -v dpkg-query >/dev/null; then
         grep -qx "$package" <<<"$present" || missing+=("$package")
     done
     [ ${#missing[@]} = 0 ] || install "${missing[@]}"
+    # Tests start an sshd of their own, on loopback. One that lets the world in was not asked for.
+    if [[ " ${missing[*]} " == *" openssh-server "* ]] && command -v systemctl >/dev/null; then
+        as_root systemctl disable --now --quiet ssh.service || true
+        say "openssh-server is here for the tests; its service is switched off"
+    fi
 else
     say "not a Debian system: install what corresponds to: ${packages[*]}"
 fi
@@ -64,14 +69,21 @@ new_enough() { # is there a cargo, and is it of the wanted version or a later on
 if ! new_enough; then
     say "Rust $wanted or later is needed; found $(cargo --version 2>/dev/null || echo none)"
     if ! command -v rustup >/dev/null; then
-        if apt-cache show rustup >/dev/null 2>&1 || { [ -z "$updated" ] && as_root apt-get update -q &&
-            updated=yes && apt-cache show rustup >/dev/null 2>&1; }; then
-            install rustup # Debian 13 has it
+        [ -n "$updated" ] || ! command -v apt-get >/dev/null || { as_root apt-get update -q && updated=yes; }
+        # Debian 13 has it, 12 does not.
+        if apt-cache policy rustup 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+            install rustup
         else
             command -v curl >/dev/null || install curl
-            say "installing rustup from rustup.rs"
-            curl --proto '=https' --tlsv1.2 -fsS https://sh.rustup.rs |
-                sh -s -- -y --profile minimal --default-toolchain none --no-modify-path
+            say "installing rustup from static.rust-lang.org"
+            folder=$(mktemp -d)
+            trap 'rm -rf "$folder"' EXIT
+            from=https://static.rust-lang.org/rustup/dist/$(uname -m)-unknown-linux-gnu/rustup-init
+            curl --proto '=https' --tlsv1.2 -fsS -o "$folder/rustup-init" "$from" -o "$folder/sum" "$from.sha256"
+            sum=$(cut -d ' ' -f 1 "$folder/sum")
+            sha256sum --quiet --check <<<"$sum  $folder/rustup-init" || fail "what came is not what $from.sha256 says"
+            chmod +x "$folder/rustup-init"
+            "$folder/rustup-init" -y --quiet --profile minimal --default-toolchain none --no-modify-path
         fi
     fi
     # That version and no later one: the machine then judges as CI does. Where rustup has another default, it stays so
