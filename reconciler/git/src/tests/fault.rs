@@ -102,9 +102,10 @@ async fn every_refusal_has_its_name() {
 async fn history_that_was_forced_away_is_kept_and_known() {
     let repo = Repository::new();
     let base = repo.commit("base");
+    let (clones, remote) = (repo.clones(), repo.remote());
+    assert_eq!(fetch(&clones, &remote, "refs/heads/main").await, Ok(()));
     repo.write("a", "1");
     let old = repo.commit("old");
-    let (clones, remote) = (repo.clones(), repo.remote());
     assert_eq!(fetch(&clones, &remote, "refs/heads/main").await, Ok(()));
     repo.git(&["reset", "-q", "--hard", &base]);
     let new = repo.commit("new");
