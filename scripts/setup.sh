@@ -11,7 +11,7 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 # What the build and the program itself need, and what the tests need on top.
 # make: how you came here. The C compiler and OpenSSL: libgit2 and SQLite are built from source against them.
-packages=(build-essential pkg-config libssl-dev ca-certificates git openssh-client)
+packages=(build-essential pkg-config libssl-dev ca-certificates git openssh-client python3)
 case "${1:-run}" in
 run) ;;
 test) # servers of the fleet; signatures to check; ssh and https to fetch from and to deploy through, on loopback
@@ -49,7 +49,9 @@ if command -v dpkg-query >/dev/null; then
     [ ${#missing[@]} = 0 ] || install "${missing[@]}"
     # Tests start an sshd of their own, on loopback. One that lets the world in was not asked for.
     if [[ " ${missing[*]} " == *" openssh-server "* ]] && command -v systemctl >/dev/null; then
-        as_root systemctl disable --now --quiet ssh.service || true
+        now=()
+        [ ! -d /run/systemd/system ] || now=(--now)
+        as_root systemctl disable "${now[@]}" --quiet ssh.service || true
         say "openssh-server is here for the tests; its service is switched off"
     fi
 else

@@ -146,6 +146,18 @@ fn clear(number: u8) {
             quietly(&["umount", "--lazy", &mount]);
         }
     }
+    // A killed nspawn leaves an empty folder per machine.
+    if let Ok(entries) = fs::read_dir("/run/systemd/nspawn/propagate") {
+        for entry in entries.flatten() {
+            if entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| name.starts_with(&prefix(number)))
+            {
+                let _ = fs::remove_dir(entry.path());
+            }
+        }
+    }
     // Only an empty folder: if a mount resisted, what is below it stays.
     let _ = fs::remove_dir(folder(number));
 }
