@@ -449,7 +449,7 @@ fn listing(bytes: &[u8]) -> Listing {
         };
         match std::str::from_utf8(&record[1..]) {
             Ok(name) if !name.is_empty() && !name.chars().any(char::is_control) => {
-                entries.push((name.to_owned(), kind))
+                entries.push((name.to_owned(), kind));
             }
             _ => truncated = true,
         }

@@ -22,6 +22,8 @@ mod steps;
 
 pub use counters::{Counters, Counts};
 pub use host::{HostTransport, TransportSettings};
+#[cfg(test)]
+mod sshd;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 #[cfg(test)]

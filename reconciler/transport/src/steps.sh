@@ -4,7 +4,7 @@
 lock() {
   state || { m "unable its state folder $EK_S cannot be made"; exit 0; }
   EK_O=$EK_S/tmp/step.$$
-  exec 9>>"$EK_S/lock" || { m "unable its lock in $EK_S cannot be opened"; exit 0; }
+  true >>"$EK_S/lock" && exec 9>>"$EK_S/lock" || { m "unable its lock in $EK_S cannot be opened"; exit 0; }
   if have flock; then
     flock -n 9 || { line "$EK_S/lock.holder"; m "locked ${l:-another controller}"; exit 0; }
   elif ! mkdir -- "$EK_S/lock.d" 2>/dev/null; then

@@ -13,7 +13,7 @@ use evenkeel_engine::port::{
 use evenkeel_model::{
     AbsolutePath, Action, Answer, Digest, EnvironmentName, Outcome, Probe, ResourceId, Span, StepGroup,
     StepResult, SyncStatus, Target,
-    action::{ProcessStart, RunAction},
+    action::{ProcessStart, RunAction, UserSpec},
     probe::{Debt, DebtVerb, FileType, Hashed, RunProbe},
 };
 use std::{
@@ -148,7 +148,7 @@ impl Bench<'_> {
         let progress = |end: &StepResult| {
             told.lock()
                 .unwrap()
-                .push((end.group, end.action, end.outcome.clone()))
+                .push((end.group, end.action, end.outcome.clone()));
         };
         let results = self.transport.apply(&self.target, work, &progress).await?;
         let places: Vec<_> = results.iter().map(|end| (end.group, end.action)).collect();
@@ -319,7 +319,7 @@ async fn files(bench: &Bench<'_>) {
         .await
     {
         Answer::Read(Some(excerpt)) => {
-            assert_eq!((&excerpt.bytes[..], excerpt.truncated), (&bytes[..300], true))
+            assert_eq!((&excerpt.bytes[..], excerpt.truncated), (&bytes[..300], true));
         }
         other => panic!("{other:?}"),
     }
@@ -785,5 +785,107 @@ async fn epochs(bench: &Bench<'_>) {
     match bench.try_apply(&groups, bench.epoch - 1, patience()).await {
         Err(TransportError::Fenced { seen, .. }) if seen == bench.epoch => {}
         other => panic!("{other:?}"),
+    }
+}
+
+/// What takes root, and leaves users and groups as they were.
+pub async fn root_suite(bench: &Bench<'_>) {
+    let name = "evenkeel-t1".to_owned();
+    let user = |shell: &str| Action::PutUser {
+        name: name.clone(),
+        user: UserSpec {
+            groups: Some(vec!["evenkeel-g1".into()]),
+            home: Some(bench.at("home")),
+            shell: Some(shell.into()),
+            comment: Some("it's ours".into()),
+            system: true,
+            ..UserSpec::default()
+        },
+    };
+    let group = || Action::PutGroup {
+        name: "evenkeel-g1".into(),
+        gid: Some(64_123),
+        system: false,
+    };
+    bench
+        .done_twice(vec![
+            bench.directory(bench.base.clone()),
+            group(),
+            user("/bin/sh"),
+        ])
+        .await;
+    bench.done_twice(vec![user("/bin/false")]).await;
+    match bench.ask(Probe::User(name.clone())).await {
+        Answer::User(Some(state)) => {
+            assert_eq!(state.groups, ["evenkeel-g1"]);
+            assert_eq!(
+                (&state.shell[..], &state.comment[..], &state.group),
+                ("/bin/false", "it's ours", &name)
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    match bench.ask(Probe::Group("evenkeel-g1".into())).await {
+        Answer::Group(Some(state)) => assert_eq!(state.gid, 64_123),
+        other => panic!("{other:?}"),
+    }
+    let mut contents = Bytes::default();
+    let digest = contents.keep(b"owned");
+    for owner in [Some(name.clone()), None] {
+        bench.stage(&contents).await.unwrap();
+        let put = Action::PutFile {
+            path: bench.at("owned"),
+            content: digest,
+            mode: 0o4750,
+            owner,
+            group: None,
+            validate: None,
+        };
+        let ends = bench.act(vec![put]).await;
+        assert_eq!(ends[0].0, Outcome::Done, "{}", ends[0].1);
+        let stat = bench.hash(&bench.at("owned")).await.unwrap().stat;
+        assert_eq!(
+            (&stat.owner, stat.mode),
+            (&name, 0o4750),
+            "an owner that is not named stays"
+        );
+    }
+    let as_user = Probe::Run(Box::new(RunProbe {
+        argv: vec!["sh".into(), "-c".into(), "id -un; echo $HOME".into()],
+        cwd: None,
+        env: BTreeMap::new(),
+        user: Some(name.clone()),
+        timeout: patience(),
+    }));
+    match bench.ask(as_user).await {
+        Answer::Run(run) => assert_eq!(run.output, format!("{name}\n{}\n", bench.at("home"))),
+        other => panic!("{other:?}"),
+    }
+    bench
+        .done_twice(vec![
+            Action::RemoveUser { name: name.clone() },
+            Action::RemoveGroup {
+                name: "evenkeel-g1".into(),
+            },
+            Action::Remove {
+                path: bench.base.clone(),
+                recursive: true,
+            },
+        ])
+        .await;
+    assert_eq!(bench.ask(Probe::User(name)).await, Answer::User(None));
+    assert_eq!(
+        bench.ask(Probe::Group("evenkeel-g1".into())).await,
+        Answer::Group(None)
+    );
+    for hostile in ["-x", "a b", "*"] {
+        assert!(matches!(
+            bench.ask(Probe::User(hostile.into())).await,
+            Answer::Failed(_)
+        ));
+        assert!(matches!(
+            bench.ask(Probe::Unit(hostile.into())).await,
+            Answer::Failed(_)
+        ));
     }
 }
