@@ -1,15 +1,15 @@
 //! An environment rendered: for each target, what its resources come to.
 
 use crate::{
-    app::{App, identity, is_resource, name_place, normal},
+    app::{App, identity},
     check,
     diagnostic::{Diagnostic, Finding, Report},
     environment::{Choice, Environment, names},
     files::{Filled, Shelf},
-    graph,
     node::{Content, Node},
     place::Place,
     project::Project,
+    reference::{RELATIONS, Ready, settle},
     section,
     template::{Filler, Scope},
 };
@@ -57,33 +57,11 @@ impl Rendered {
 }
 
 /// A resource on its way to a target.
-struct Draft {
-    node: Node,
-    app: AppName,
-    place: Place,
+pub(crate) struct Draft {
+    pub(crate) node: Node,
+    pub(crate) app: AppName,
+    pub(crate) place: Place,
 }
-
-/// What was loaded of a resource, with its references still as they are written.
-struct Ready {
-    resource: Resource,
-    place: Place,
-    /// How the manifest names it, where its kind calls it otherwise: `Unit:nginx`.
-    alias: String,
-    references: Vec<(Relation, Node)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Relation {
-    After,
-    RestartOn,
-    ReloadOn,
-}
-
-const RELATIONS: [(&str, Relation); 3] = [
-    ("after", Relation::After),
-    ("restartOn", Relation::RestartOn),
-    ("reloadOn", Relation::ReloadOn),
-];
 
 impl Project<'_> {
     /// Renders one environment. The same repository and input give the same snapshot, byte by byte.
@@ -157,12 +135,13 @@ impl Project<'_> {
     }
 }
 
-struct Work<'a> {
-    project: &'a Project<'a>,
+/// One rendering under way.
+pub(crate) struct Work<'a> {
+    pub(crate) project: &'a Project<'a>,
     environment: &'a Environment,
-    shelf: &'a Shelf<'a>,
-    filler: &'a Filler,
-    report: &'a mut Report,
+    pub(crate) shelf: &'a Shelf<'a>,
+    pub(crate) filler: &'a Filler,
+    pub(crate) report: &'a mut Report,
     contents: BTreeMap<Digest, Arc<[u8]>>,
     downloads: BTreeSet<ContentRef>,
 }
@@ -197,7 +176,7 @@ impl Work<'_> {
             }
             checks.extend(self.checks(app, choice, &scope));
         }
-        let resources = self.settle(ready, &absent);
+        let resources = settle(ready, &absent, self.report);
         self.report.target = None;
         TargetSnapshot {
             target: target.clone(),
@@ -248,104 +227,9 @@ impl Work<'_> {
         Some(Scope::new(&Value::Object(names), missing))
     }
 
-    fn fill(&mut self, node: &Node, scope: &Scope) -> Node {
+    pub(crate) fn fill(&mut self, node: &Node, scope: &Scope) -> Node {
         self.filler
             .fill(node, scope, &self.shelf.sources.borrow(), self.report)
-    }
-
-    /// The app's resources with the environment's overlay, templates filled. Ids of resources that the manifest
-    /// knows and this target does not get go to `absent`: naming them is no error.
-    fn drafts(
-        &mut self,
-        app: &App,
-        choice: &Choice,
-        scope: &Scope,
-        absent: &mut BTreeSet<String>,
-    ) -> Vec<Draft> {
-        let mut named: Vec<(String, Node)> = Vec::new();
-        for resource in &app.resources {
-            let resource = self.named(resource, scope);
-            named.push((identity(&resource).unwrap_or_default(), resource));
-        }
-        for drop in &choice.overlay.drop {
-            if let Some(at) = self.find(drop, &named, choice, scope) {
-                absent.insert(named.remove(at).0);
-            }
-        }
-        for (reference, fields) in &choice.overlay.change {
-            if let Some(at) = self.find(reference, &named, choice, scope)
-                && let Some((_, resource)) = named.get_mut(at)
-            {
-                resource.change(fields);
-            }
-        }
-        for resource in &choice.overlay.add {
-            if is_resource(resource, self.project.catalog, self.report) {
-                let resource = self.named(resource, scope);
-                named.push((identity(&resource).unwrap_or_default(), resource));
-            }
-        }
-        let mut drafts = Vec::new();
-        for (id, resource) in named {
-            if !self.wanted(&resource, scope) {
-                absent.insert(id);
-                continue;
-            }
-            let place = name_place(&resource);
-            let node = self.fill(&resource, scope);
-            drafts.push(Draft {
-                node,
-                app: choice.app.clone(),
-                place,
-            });
-        }
-        drafts
-    }
-
-    /// The resource with its name filled, as overlays and references name it.
-    fn named(&mut self, resource: &Node, scope: &Scope) -> Node {
-        let mut resource = resource.clone();
-        if let Content::Map(entries) = &mut resource.content {
-            for entry in entries
-                .iter_mut()
-                .filter(|entry| entry.key == "name" || entry.key == "path")
-            {
-                // A fault is told when all of the resource is filled.
-                let mut later = Report::default();
-                let sources = self.shelf.sources.borrow();
-                let filled = self.filler.fill(&entry.value, scope, &sources, &mut later);
-                if later.errors() == 0 {
-                    entry.value = filled;
-                }
-            }
-        }
-        resource
-    }
-
-    fn find(
-        &mut self,
-        reference: &Node,
-        named: &[(String, Node)],
-        choice: &Choice,
-        scope: &Scope,
-    ) -> Option<usize> {
-        let reference = self.fill(reference, scope);
-        let id = normal(section::text(&reference, "a resource", self.report)?);
-        let at = named.iter().position(|(known, _)| *known == id);
-        if at.is_none() {
-            let found = Finding::error("unknown-reference", format!("the app {} has no {id}", choice.app));
-            let known = named.iter().map(|(id, _)| id.as_str());
-            self.report.push(found.at(reference.place).suggest(&id, known));
-        }
-        at
-    }
-
-    fn wanted(&mut self, resource: &Node, scope: &Scope) -> bool {
-        let Some(when) = resource.get("when").filter(|when| when.content != Content::Null) else {
-            return true;
-        };
-        let when = self.fill(when, scope);
-        section::flag(&when, "when", self.report).unwrap_or(false)
     }
 
     fn resource(&mut self, draft: Draft, scope: &Scope) -> Option<Ready> {
@@ -445,99 +329,6 @@ impl Work<'_> {
             place: draft.place,
             references,
         })
-    }
-
-    /// Resolves references between all resources of a target, and sorts them.
-    fn settle(&mut self, ready: Vec<Ready>, absent: &BTreeSet<String>) -> Vec<Resource> {
-        let mut places: BTreeMap<ResourceId, Place> = BTreeMap::new();
-        let mut unique = Vec::new();
-        for item in ready {
-            let id = item.resource.id.clone();
-            if let Some(first) = places.get(&id) {
-                let found = Finding::error("duplicate-name", format!("{id} is given twice on this target"));
-                self.report
-                    .push(found.at(item.place).related("first given here", *first));
-                continue;
-            }
-            places.insert(id, item.place);
-            unique.push(item);
-        }
-        let aliases = unique
-            .iter()
-            .map(|item: &Ready| (item.alias.clone(), item.resource.id.clone()));
-        let mut known: BTreeMap<String, ResourceId> = aliases.collect();
-        known.extend(places.keys().map(|id| (id.to_string(), id.clone())));
-        let whole = self.report.errors() == 0;
-        let mut edges: BTreeMap<ResourceId, BTreeSet<ResourceId>> = BTreeMap::new();
-        let mut resources = Vec::new();
-        for item in unique {
-            let mut resource = item.resource;
-            for (relation, node) in &item.references {
-                let Some(text) = section::text(node, "a reference", self.report) else {
-                    continue;
-                };
-                let written = normal(text);
-                let Some(id) = known.get(&written) else {
-                    // With a resource missing for a fault of its own, a name may seem unknown that is not.
-                    if whole && !absent.contains(&written) {
-                        let found = Finding::error(
-                            "unknown-reference",
-                            format!("there is no resource {text:?} here"),
-                        );
-                        let found = match written.parse::<ResourceId>() {
-                            Ok(_) => found,
-                            Err(error) => found.help(error.to_string()),
-                        };
-                        self.report.push(
-                            found
-                                .at(node.place)
-                                .suggest(&written, known.keys().map(String::as_str)),
-                        );
-                    }
-                    continue;
-                };
-                if *id == resource.id {
-                    let found = Finding::error("cycle", format!("{id} names itself")).at(node.place);
-                    self.report.push(found);
-                    continue;
-                }
-                let list = match relation {
-                    Relation::After => &mut resource.after,
-                    Relation::RestartOn => &mut resource.restart_on,
-                    Relation::ReloadOn => &mut resource.reload_on,
-                };
-                list.push(id.clone());
-                edges.entry(resource.id.clone()).or_default().insert(id.clone());
-            }
-            for list in [
-                &mut resource.after,
-                &mut resource.restart_on,
-                &mut resource.reload_on,
-            ] {
-                list.sort();
-                list.dedup();
-            }
-            edges.entry(resource.id.clone()).or_default();
-            resources.push(resource);
-        }
-        for ring in graph::rings(&edges) {
-            let words: Vec<_> = ring.iter().chain(ring.first()).map(ToString::to_string).collect();
-            let mut found = Finding::error(
-                "cycle",
-                format!("resources wait for each other: {}", words.join(" → ")),
-            );
-            let mut at = ring.iter().filter_map(|id| places.get(id));
-            if let Some(first) = at.next() {
-                found = found.at(*first);
-            }
-            for place in at.take(5) {
-                found = found.related("also in the ring", *place);
-            }
-            self.report
-                .push(found.help("take one of their after, restartOn or reloadOn away"));
-        }
-        resources.sort_by(|a, b| a.id.cmp(&b.id));
-        resources
     }
 
     fn checks(&mut self, app: &App, choice: &Choice, scope: &Scope) -> Vec<Check> {

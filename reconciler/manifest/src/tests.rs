@@ -35,7 +35,7 @@ impl Memory {
         Self { entries, files }
     }
 
-    /// A tree written as one text: `--- path` begins a file.
+    /// A tree written as one text: `=== path` begins a file.
     pub(crate) fn text(text: &str) -> Self {
         let mut files: Vec<(String, String)> = Vec::new();
         for line in text.lines() {

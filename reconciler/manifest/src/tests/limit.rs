@@ -115,6 +115,15 @@ proptest! {
         }
     }
 
+    #[test]
+    fn arbitrary_templates_are_answered(
+        text in "(\\{\\{ | \\}\\}|\\{% | %\\}|\\{#|values|values.port|for a in |range\\(|endfor|if |set a = |[a-z.|()'0-9+*~,\\[\\] -]){0,30}",
+    ) {
+        let content = Value::String(text);
+        let tree = with_resources(&format!("    - {{ kind: File, path: /f, content: {content} }}\n"));
+        let _ = listing(&validate(&tree, &Toys), true);
+    }
+
     /// Where both take a text, this parser and libyaml's (through serde) read the same values.
     #[test]
     fn two_parsers_agree(text in "([a-c]: ?|- |[a-z0-9.]{1,4}|\"[a-z ]{0,3}\"|'[a-z]{0,3}'|\\[[a-c1-9, ]{0,6}\\]|\n| ){0,30}") {
