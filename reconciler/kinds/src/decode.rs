@@ -39,9 +39,8 @@ impl Faults {
     pub(crate) fn or<T>(self, value: Option<T>) -> Result<T, Vec<FieldError>> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
-            Some(_) => Err(self.0),
             None if self.0.is_empty() => Err(vec![FieldError::new("bad-value", &[], "this cannot be read")]),
-            None => Err(self.0),
+            _ => Err(self.0),
         }
     }
 }
@@ -82,7 +81,7 @@ pub(crate) fn decode<T: DeserializeOwned + JsonSchema + Default>(spec: &Value) -
                 let path: Vec<String> = error
                     .path()
                     .iter()
-                    .map(ToString::to_string)
+                    .map(|part| part.to_string().trim_matches(|c| c == '[' || c == ']').to_owned())
                     .filter(|part| part != "?")
                     .collect();
                 let gone = path.first().and_then(|field| rest.remove(field));
@@ -196,6 +195,10 @@ fn fault(path: Vec<String>, message: &str) -> FieldError {
         .strip_prefix("invalid type: ")
         .and_then(|m| m.split_once(", expected "))
     {
+        Some((found, "a sequence")) => {
+            help = Some("write it as [first, second, …]".to_owned());
+            format!("this must be a list, not {found}")
+        }
         Some((found, expected)) => {
             if expected.contains("string") && !found.starts_with("sequence") && !found.starts_with("map") {
                 help = Some("put it in quotes".to_owned());
@@ -269,7 +272,7 @@ mod tests {
             place: wrong-type: `place` has no value (leave the field out, or give it a value)
             count: bad-value: invalid value: integer `300`, expected u8
             mode: wrong-type: this must be a string, not integer `644` (put it in quotes)
-            onlyIf.[1]: wrong-type: this must be a string, not integer `3` (put it in quotes)
+            onlyIf.1: wrong-type: this must be a string, not integer `3` (put it in quotes)
             "#
         );
         assert_eq!(told(&json!({"place": "x", "mode": "0644"})), Vec::<String>::new());

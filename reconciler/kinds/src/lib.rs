@@ -5,11 +5,17 @@
 //!
 //! A new kind is one file, its `mod` line, and its line in `ALL`.
 
+mod command;
 mod decode;
+mod directory;
 mod field;
+mod file;
 mod group;
 mod package;
 mod process;
+mod release;
+#[cfg(test)]
+mod stand;
 mod symlink;
 mod unit;
 mod user;
@@ -18,6 +24,10 @@ use evenkeel_model::{Catalog, Kind};
 
 /// Every kind, in any order.
 const ALL: &[&dyn Kind] = &[
+    &command::Command,
+    &directory::Directory,
+    &file::File,
+    &release::Release,
     &symlink::Symlink,
     &group::Group,
     &package::Package,

@@ -77,14 +77,10 @@ impl Kind for Symlink {
             State::Absent => None,
             State::Present => faults.require("to", form.to),
         };
-        if let Some(to) = &to {
-            if to.is_empty() || to.len() > 4095 || to.chars().any(char::is_control) {
-                faults.at(
-                    "bad-value",
-                    "to",
-                    "a link says 1 to 4095 bytes, without control characters",
-                );
-            }
+        let bad = |to: &String| to.is_empty() || to.len() > 4095 || to.chars().any(char::is_control);
+        if to.as_ref().is_some_and(bad) {
+            let message = "a link says 1 to 4095 bytes, without control characters";
+            faults.at("bad-value", "to", message);
         }
         let loaded = path.map(|path| Loaded {
             name: path.to_string(),
@@ -187,3 +183,6 @@ impl Kind for Symlink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,10 +82,10 @@ impl Commands {
                         "touch" => Node::new(What::File(Arc::from(&[][..])), 0o644),
                         _ => Node::new(What::Directory, 0o755),
                     };
-                    if server.files.get(&path).is_none() {
-                        if let Err(output) = server.files.put(&path, node) {
-                            return Ran { status: 1, output };
-                        }
+                    if server.files.get(&path).is_none()
+                        && let Err(output) = server.files.put(&path, node)
+                    {
+                        return Ran { status: 1, output };
                     }
                 }
                 Ran::status(0)

@@ -721,6 +721,14 @@ impl SimServer {
                 gid
             }
         };
+        if let Some(old) = self
+            .system
+            .users
+            .get(name)
+            .map(|user| (user.uid, user.gid, user.home.clone()))
+        {
+            self.follow_account(old, (uid, gid));
+        }
         let user = self.system.users.entry(name.to_owned()).or_insert_with(|| User {
             uid,
             gid,
@@ -750,6 +758,17 @@ impl SimServer {
             }
         }
         Ok(())
+    }
+
+    /// usermod(8): what a user owns in the home directory goes along with a new number.
+    fn follow_account(&mut self, (uid, gid, home): (u32, u32, String), new: (u32, u32)) {
+        let Ok(home) = AbsolutePath::new(&home) else {
+            return;
+        };
+        for node in self.files.nodes_beneath(&home) {
+            node.uid = if node.uid == uid { new.0 } else { node.uid };
+            node.gid = if node.gid == gid { new.1 } else { node.gid };
+        }
     }
 
     fn start_process(&mut self, start: &ProcessStart) -> Result<(), String> {
@@ -784,6 +803,23 @@ impl SimServer {
         Ok(())
     }
 
+    /// What a person would call the state: without what was brought and waits, what ran, how often something was
+    /// started, and process numbers.
+    #[must_use]
+    pub fn picture(&self) -> Self {
+        let mut picture = self.clone();
+        picture.staged.clear();
+        picture.ran.clear();
+        for unit in picture.system.units.values_mut() {
+            (unit.starts, unit.reloads) = (0, 0);
+        }
+        for process in picture.system.processes.values_mut() {
+            (process.pid, process.reloads) = (0, 0);
+        }
+        picture.system.next_pid = 0;
+        picture
+    }
+
     /// What is owed to whom, as pairs.
     #[must_use]
     pub fn owed(&self) -> Vec<(String, DebtVerb)> {
@@ -793,3 +829,6 @@ impl SimServer {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
