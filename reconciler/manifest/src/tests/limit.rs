@@ -4,6 +4,9 @@ use super::*;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
+/// A second is the aim; the bound is wide for an unoptimised build on a machine that does ten other things.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 fn codes(files: &[(&str, Vec<u8>)]) -> Vec<&'static str> {
     let tree = Memory::new(files.iter().map(|(path, bytes)| (*path, bytes)));
     validate(&tree, &Toys).iter().map(|found| found.code).collect()
@@ -42,11 +45,7 @@ fn what_is_too_much_is_refused_quickly() {
         let begin = Instant::now();
         let found = codes(&[("x.yaml", bytes)]);
         assert!(found.contains(&code), "{name}: {found:?}");
-        assert!(
-            begin.elapsed() < Duration::from_secs(5),
-            "{name}: {:?}",
-            begin.elapsed()
-        );
+        assert!(begin.elapsed() < PATIENCE, "{name}: {:?}", begin.elapsed());
     }
 }
 
@@ -63,7 +62,7 @@ fn templates_run_out_of_fuel_and_space() {
         let tree = with_resources(&resources);
         let found = validate(&tree, &Toys);
         assert!(found.iter().any(Diagnostic::is_error), "{template}");
-        assert!(begin.elapsed() < Duration::from_secs(5), "{template}");
+        assert!(begin.elapsed() < PATIENCE, "{template}");
     }
 }
 
