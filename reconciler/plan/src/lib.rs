@@ -16,6 +16,8 @@ mod graph;
 mod lint;
 mod plan;
 mod probes;
+#[cfg(test)]
+mod real;
 mod rollout;
 #[cfg(test)]
 mod tests;

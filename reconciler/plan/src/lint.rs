@@ -1,7 +1,8 @@
 //! A second reader of a plan: looks for what must never be in one. It shares no code with the planner.
 
 use evenkeel_model::{
-    AbsolutePath, Action, Applied, Catalog, Digest, Link, Resource, ResourceId, TargetPlan, TargetSnapshot,
+    AbsolutePath, Action, Applied, Catalog, Digest, Link, Probe, Resource, ResourceId, TargetPlan,
+    TargetSnapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +37,7 @@ pub enum Fault {
         /// What it does.
         found: usize,
     },
-    /// An action on a path that no resource gives, nor any directory above it.
+    /// An action on a path that no resource gives and its own does not look at, nor any directory above it.
     #[error("{resource} acts on {path}, which nobody manages")]
     Unmanaged {
         /// Whose action.
@@ -143,6 +144,11 @@ pub fn lint(
         } else if !wanted.contains_key(id) && !only_settles {
             faults.push(Fault::Stranger(id.clone()));
         }
+        let own = wanted
+            .get(id)
+            .copied()
+            .or_else(|| applied.get(id).map(|applied| &applied.resource));
+        let looked_at = own.map(|own| looked_at(catalog, own)).unwrap_or_default();
         let last = group.actions.len().saturating_sub(1);
         let mut acted = false;
         for (at, action) in group.actions.iter().enumerate() {
@@ -164,7 +170,7 @@ pub fn lint(
             if let Some(path) = path(action) {
                 let beneath = std::iter::once(path.clone())
                     .chain(path.ancestors())
-                    .any(|p| managed.contains(&p));
+                    .any(|p| managed.contains(&p) || looked_at.contains(&p));
                 if path.as_str() == "/" && !matches!(action, Action::SetMeta { .. }) {
                     faults.push(Fault::Root(id.clone()));
                 } else if !beneath {
@@ -199,6 +205,21 @@ fn paths<'a>(catalog: &dyn Catalog, resources: impl Iterator<Item = &'a Resource
             }
         })
         .collect()
+}
+
+/// Every path that a resource asks after: what it wants away is among them, and what it has besides its name.
+fn looked_at(catalog: &dyn Catalog, resource: &Resource) -> BTreeSet<AbsolutePath> {
+    let probes = catalog
+        .kind(&resource.id.kind)
+        .map(|kind| kind.probes(resource))
+        .unwrap_or_default();
+    let paths = probes.into_iter().filter_map(|probe| match probe {
+        Probe::Stat(path) | Probe::Hash(path) | Probe::Read { path, .. } | Probe::List { path, .. } => {
+            Some(path)
+        }
+        _ => None,
+    });
+    paths.collect()
 }
 
 /// The path that an action writes to.

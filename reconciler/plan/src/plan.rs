@@ -10,6 +10,7 @@ use evenkeel_model::{
     Action, Applied, Catalog, Digest, FieldChange, Observation, Predicted, Resource, ResourceDiff,
     ResourceId, StepGroup, SyncStatus, TargetPlan, TargetSnapshot,
     kind::{Change, Steps},
+    probe::DebtVerb,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -201,19 +202,19 @@ impl Draft<'_> {
                 },
             )
         };
+        let to = || resource.id.clone();
+        let itself = own_debt(&steps, &resource.id);
         let mut actions = self.take(steps);
         if !diff.changes.is_empty() && !actions.is_empty() {
-            let owe = self
-                .debts
-                .change(&resource.id)
-                .into_iter()
-                .map(|(to, verb)| Action::Owe { to, verb });
+            let others = self.debts.change(&resource.id).into_iter();
+            let owe = others.map(|(to, verb)| Action::Owe { to, verb });
             actions = owe.chain(actions).collect();
         }
-        if owes {
-            actions.push(Action::Settle {
-                to: resource.id.clone(),
-            });
+        if let Some(verb) = itself {
+            actions.insert(0, Action::Owe { to: to(), verb });
+        }
+        if owes || itself.is_some() {
+            actions.push(Action::Settle { to: to() });
         }
         Ok(group(
             resource.id.clone(),
@@ -298,7 +299,7 @@ impl Draft<'_> {
         self.groups.extend(groups);
     }
 
-    /// A kind's steps; what is owed is written down and crossed out here, not by kinds.
+    /// A kind's steps, less what they write down and cross out of debts: that is done here, in the right place.
     fn take(&mut self, steps: Steps) -> Vec<Action> {
         for bytes in steps.contents {
             self.contents.insert(Digest::of(&bytes), bytes);
@@ -318,6 +319,16 @@ impl Draft<'_> {
 
 /// It cannot be seen.
 struct Unseen;
+
+/// What a resource owes itself by its own steps: a unit that gets a new text must restart, also if what comes between
+/// the two fails.
+fn own_debt(steps: &Steps, id: &ResourceId) -> Option<DebtVerb> {
+    let owed = steps.actions.iter().filter_map(|action| match action {
+        Action::Owe { to, verb } if to == id => Some(*verb),
+        _ => None,
+    });
+    owed.max()
+}
 
 /// A group, if there is anything in it.
 fn group(
