@@ -228,7 +228,7 @@ impl Kind for Process {
             _ if spec.program.is_none() => actions.extend(change.live.map(|_| spec.stop())),
             _ if off => actions.extend(spec.start()),
             Some(DebtVerb::Restart) if runs => {
-                actions.extend([Some(spec.stop()), spec.start()].into_iter().flatten())
+                actions.extend([Some(spec.stop()), spec.start()].into_iter().flatten());
             }
             Some(DebtVerb::Reload) if runs => actions.push(Action::ReloadProcess {
                 name: spec.name.clone(),

@@ -159,7 +159,9 @@ impl Kind for User {
         };
         let mut fields = match (predicted.user(&spec.name), seen) {
             (Some(false), _) | (None, None) => return Ok(None),
-            (_, seen) => seen.map(account).unwrap_or_default(),
+            (_, seen) => seen
+                .map(|seen| account(seen, spec.user.groups.as_deref()))
+                .unwrap_or_default(),
         };
         if let Some(hashed) = spec
             .keys
@@ -201,8 +203,11 @@ impl Kind for User {
                 user,
             });
         }
+        // A changed number may leave the file with the old one.
         let managed = !resource.ignore.iter().any(|ignored| ignored == KEYS[0]);
-        if let Some(keys) = spec.keys.filter(|_| (absent && managed) || off(&KEYS)) {
+        if let Some(keys) = spec.keys.filter(|_| {
+            (absent && managed) || off(&KEYS) || (managed && off(&["uid"])) || (managed && off(&["uid"]))
+        }) {
             let group = spec.user.group.or_else(|| match change.live?.get("group")? {
                 FieldValue::Text(group) => Some(group.clone()),
                 _ => None,
@@ -267,13 +272,19 @@ impl Keys {
     }
 }
 
-fn account(user: &UserState) -> Fields {
-    let groups = user
+/// The account as it is. Whoever lists the primary group among the others has it there; else it is left out.
+fn account(user: &UserState, wanted: Option<&[String]>) -> Fields {
+    let listed = wanted.is_some_and(|groups| groups.contains(&user.group));
+    let mut groups: Vec<_> = user
         .groups
         .iter()
         .filter(|group| **group != user.group)
         .cloned()
         .collect();
+    if listed {
+        groups.push(user.group.clone());
+    }
+    groups.sort_unstable();
     Fields::from([
         ("uid".to_owned(), FieldValue::Number(user.uid.into())),
         ("group".to_owned(), user.group.as_str().into()),

@@ -99,7 +99,7 @@ pub(super) fn sources(name: &str) -> Vec<AbsolutePath> {
             .filter_map(|name| AbsolutePath::new(&format!("{place}/{name}")).ok())
             .collect()
     };
-    PLACES.iter().flat_map(|place| paths(&place)).collect()
+    PLACES.iter().flat_map(paths).collect()
 }
 
 #[cfg(test)]

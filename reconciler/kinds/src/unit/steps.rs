@@ -10,7 +10,7 @@ pub(super) fn steps(spec: &Spec, resource: &Resource, change: &Change<'_>, seen:
     let absent = change.diff.is_absent();
     let managed = |field: &str| !resource.ignore.iter().any(|ignored| ignored == field);
     let off = |field: &str| {
-        let differs = || seen.unsure || wants.get(field) != live.get(field);
+        let differs = || (seen.unsure && field != "masked") || wants.get(field) != live.get(field);
         change.diff.changes_field(field)
             || (absent && wants.contains_key(field) && managed(field) && differs())
     };
@@ -36,7 +36,9 @@ pub(super) fn steps(spec: &Spec, resource: &Resource, change: &Change<'_>, seen:
             verb: DebtVerb::Restart,
         });
     }
-    if off("masked") && spec.masked == Some(false) {
+    // A mask hides whether the unit is enabled beneath it.
+    let unmasks = off("masked") && spec.masked == Some(false);
+    if unmasks {
         actions.push(spec.verb(UnitVerb::Unmask));
     }
     if let (Some(digest), Ok(path)) = (content, name::fragment(&spec.name)) {
@@ -53,8 +55,10 @@ pub(super) fn steps(spec: &Spec, resource: &Resource, change: &Change<'_>, seen:
         actions.push(Action::DaemonReload);
     }
     match enabled {
-        Some(true) if off("enabled") || content.is_some() => actions.push(spec.verb(UnitVerb::Enable)),
-        Some(false) if off("enabled") => actions.push(spec.verb(UnitVerb::Disable)),
+        Some(true) if off("enabled") || unmasks || content.is_some() => {
+            actions.push(spec.verb(UnitVerb::Enable));
+        }
+        Some(false) if off("enabled") || unmasks => actions.push(spec.verb(UnitVerb::Disable)),
         _ => {}
     }
     if again {

@@ -134,7 +134,6 @@ fn words(value: &str) -> Vec<String> {
     for c in value.chars() {
         match quote {
             Some(end) if c == end => quote = None,
-            Some(_) => word.push(c),
             None if c == '"' || c == '\'' => (quote, begun) = (Some(c), true),
             None if c.is_whitespace() => {
                 if begun || !word.is_empty() {
@@ -142,7 +141,7 @@ fn words(value: &str) -> Vec<String> {
                 }
                 begun = false;
             }
-            None => word.push(c),
+            _ => word.push(c),
         }
     }
     if begun || !word.is_empty() {

@@ -65,7 +65,7 @@ fn word(text: &str) -> (&str, &str) {
 /// RFC 4648, 4: the standard alphabet with padding.
 fn base64(text: &str) -> Option<Vec<u8>> {
     let body = text.trim_end_matches('=');
-    if text.is_empty() || text.len() % 4 != 0 || text.len() - body.len() > 2 {
+    if text.is_empty() || !text.len().is_multiple_of(4) || text.len() - body.len() > 2 {
         return None;
     }
     let (mut bytes, mut bits, mut held) = (Vec::with_capacity(text.len() / 4 * 3), 0_u32, 0_u8);
