@@ -15,12 +15,32 @@ use evenkeel_model::{
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+/// The files of users and groups, as they were.
+type Databases = [Option<Key>; 2];
+
+/// Names of users and groups by their numbers, good while the files of users and groups do not move. Those of other
+/// databases (nsswitch.conf(5)) are asked anew at every full look.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    databases: Databases,
+    users: HashMap<u32, String>,
+    groups: HashMap<u32, String>,
+}
+
+impl Names {
+    /// Whether nothing is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+}
+
 /// What was heard, by what it is about.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     stats: HashMap<String, (Stat, Key)>,
     missed: HashMap<String, String>,
     sums: HashMap<String, Digest>,
+    databases: Databases,
     sum_complaints: Vec<String>,
     links: Vec<String>,
     real: Vec<String>,
@@ -108,9 +128,10 @@ impl Heard {
             self.now = self.now.or(Some(key.mtime));
         }
         // stat(1) goes by the order of its arguments and complains once of each that it cannot see.
+        self.databases = ["/etc/./passwd", "/etc/./group"].map(|file| seen.remove(file).map(|(_, key)| key));
         let mut complaints = lines(&frame.err)
             .into_iter()
-            .filter(|line| !line.contains("/proc/self/."));
+            .filter(|line| !line.contains("/proc/self/.") && !line.contains("/etc/./"));
         let mut left = seen.len();
         // The chunk ends with its last seen file or its last complaint, whichever uses up both.
         let mut pending = complaints.by_ref().collect::<Vec<_>>().into_iter();
@@ -342,6 +363,32 @@ impl Heard {
             Probe::Debts => Answer::Debts(self.debts.clone()),
             Probe::Facts => Answer::Facts(self.facts.clone()),
         })
+    }
+
+    /// Learns the names that were heard.
+    pub(crate) fn teach(&self, names: &mut Names) {
+        if names.databases != self.databases {
+            *names = Names::default();
+        }
+        names.databases = self.databases;
+        for (stat, _) in self.stats.values() {
+            names.users.insert(stat.uid, stat.owner.clone());
+            names.groups.insert(stat.gid, stat.group.clone());
+        }
+    }
+
+    /// Fills in names that are known; whether all were.
+    pub(crate) fn name(&mut self, names: &Names) -> bool {
+        names.databases == self.databases
+            && self.stats.values_mut().all(|(stat, _)| {
+                match (names.users.get(&stat.uid), names.groups.get(&stat.gid)) {
+                    (Some(user), Some(group)) => {
+                        (stat.owner, stat.group) = (user.clone(), group.clone());
+                        true
+                    }
+                    _ => false,
+                }
+            })
     }
 
     /// Takes digests that were known already.

@@ -1,7 +1,7 @@
 //! The transport to real servers: one implementation, whichever way the shell is reached.
 
 use crate::{
-    answer::Heard,
+    answer::{Heard, Names},
     cache::Cache,
     connection::{OpenError, Way},
     counters::Counters,
@@ -59,6 +59,7 @@ struct Peer {
     idle: Mutex<Vec<Shell>>,
     permits: Semaphore,
     cache: Mutex<Cache>,
+    names: Mutex<Names>,
 }
 
 impl std::fmt::Debug for Peer {
@@ -122,6 +123,7 @@ impl HostTransport {
             idle: Mutex::default(),
             permits: Semaphore::new(SHELLS as usize),
             cache: Mutex::default(),
+            names: Mutex::default(),
         });
         peers.insert(key, Arc::clone(&peer));
         peer
@@ -143,8 +145,16 @@ impl HostTransport {
             let cache = lock(&peer.cache);
             hashed(probes).filter(|path| cache.knows(path)).collect()
         };
-        let query = Query::new(place, probes, &known);
+        let named = look.full || lock(&peer.names).is_empty();
+        let mut query = Query::new(place, probes, &known, named);
         let mut heard = Heard::read(&query, peer.ask(target, &query.script).await?, place);
+        if !named && !heard.name(&lock(&peer.names)) {
+            query = Query::new(place, probes, &known, true);
+            heard = Heard::read(&query, peer.ask(target, &query.script).await?, place);
+            heard.teach(&mut lock(&peer.names));
+        } else if named {
+            heard.teach(&mut lock(&peer.names));
+        }
         let mut moved = Vec::new();
         {
             let mut cache = lock(&peer.cache);
@@ -162,7 +172,7 @@ impl HostTransport {
         }
         let mut answers = heard.answers(&query, probes, place);
         if !moved.is_empty() {
-            let query = Query::new(place, &moved, &BTreeSet::new());
+            let query = Query::new(place, &moved, &BTreeSet::new(), true);
             let heard = Heard::read(&query, peer.ask(target, &query.script).await?, place);
             let mut cache = lock(&peer.cache);
             for path in hashed(&moved) {

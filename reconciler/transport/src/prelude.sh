@@ -7,7 +7,8 @@ EK_U=$(id -u) EK_G=$(id -g) EK_O=
 if [ -n "$EK_R" ]; then EK_S=$EK_R/.evenkeel; EK_RR=$(realpath -m -- "$EK_R"); EVENKEEL_ROOT=$EK_R; export EVENKEEL_ROOT
 elif [ "$EK_U" = 0 ]; then EK_S=/var/lib/evenkeel
 else EK_S=${HOME:-/nonexistent}/.local/state/evenkeel; fi
-EK_F='%f %u %g %s %.9Y %.9Z %i %d %U %G %n'
+# With names, and without: looking names up costs stat(1) as much as all the rest.
+EK_F='%f %u %g %s %.9Y %.9Z %i %d %U %G %n' EK_FN='%f %u %g %s %.9Y %.9Z %i %d - - %n'
 
 # A marker on both streams: what follows belongs to it, up to the next.
 m() { printf '\n@%s %s\n' "$EK_N" "$*" && printf '\n@%s %s\n' "$EK_N" "$*" >&2; }
@@ -39,7 +40,7 @@ o_links() {
   m to; readlink -z -- "$@"
 }
 plain() { for x; do [ -L "$x" ] && return 1; done; return 0; }
-o_stat() { m stat; stat -c "$EK_F" -- /proc/self/. "$@"; plain "$@" || o_links "$@"; }
+o_stat() { m stat; stat -c "$EK_W" -- /proc/self/. /etc/./passwd /etc/./group "$@"; plain "$@" || o_links "$@"; }
 o_sum() {
   m sum
   if regular "$@"; then sha256sum -z -- "$@"; return; fi

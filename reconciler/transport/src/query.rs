@@ -32,13 +32,17 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// All `probes`; files of `unhashed` are not hashed.
+    /// All `probes`; files of `unhashed` are not hashed. Owners' names are looked up there if `named`.
     pub(crate) fn new<'a>(
         place: Place<'_>,
         probes: impl IntoIterator<Item = &'a Probe>,
         unhashed: &BTreeSet<&AbsolutePath>,
+        named: bool,
     ) -> Self {
         let mut query = Self::default();
+        query
+            .script
+            .push_str(if named { "EK_W=$EK_F\n" } else { "EK_W=$EK_FN\n" });
         let (mut stats, mut sums) = (BTreeSet::new(), BTreeSet::new());
         let mut packages: BTreeMap<Option<PackageManager>, Vec<&str>> = BTreeMap::new();
         let mut parents = BTreeSet::new();

@@ -1,6 +1,6 @@
 //! The conformance suite on this machine, and what only a local target can show.
 
-use crate::{HostTransport, TransportSettings, sshd::Sshd, suite::*};
+use crate::{HostTransport, TransportSettings, connection::Way, sshd::Sshd, suite::*};
 use evenkeel_engine::port::transport::{Look, Transport as _, TransportError};
 use evenkeel_model::{AbsolutePath, Action, Answer, Connection, Digest, Outcome, Probe, Span, Target};
 use std::{fs, io::Write as _, path::Path};
@@ -325,17 +325,32 @@ async fn cost_of_a_hundred_files() {
     let probes: Vec<Probe> = (1..=100)
         .map(|i| Probe::Hash(bench.at(&format!("f{i}"))))
         .collect();
-    for full in [true, false] {
+    let way = Way::new(
+        bench.target.connection.clone(),
+        folder.path().join("s"),
+        Default::default(),
+    );
+    let mut bare = way.shell().await.unwrap();
+    let files = (1..=100)
+        .map(|i| bench.at(&format!("f{i}")).to_string())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let floor = format!("stat -c '%n %s %Y %Z %i %f' -- {files}; sha256sum -- {files}");
+    for what in ["floor", "full", "unmoved"] {
         let mut times = Vec::new();
         for _ in 0..50 {
             let start = std::time::Instant::now();
-            bench.look(&probes, full).await;
+            if what == "floor" {
+                bare.ask(&floor, &mut |_| {}).await.unwrap();
+            } else {
+                bench.look(&probes, what == "full").await;
+            }
             times.push(start.elapsed());
         }
         times.sort();
         let _ = writeln!(
             std::io::stderr(),
-            "full {full}: median {:?}, least {:?}",
+            "cost: {what}: median {:?}, least {:?}",
             times[25],
             times[0]
         );
