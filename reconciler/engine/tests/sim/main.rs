@@ -1,0 +1,100 @@
+//! The engine under a seeded simulator: real kinds, simulated servers, a fault after any effect, on a virtual clock.
+//!
+//! `EVENKEEL_SIM_SEEDS` says how many seeds (300 if not given), `EVENKEEL_SIM_FIRST` where to begin. A failure names
+//! its seed; `EVENKEEL_SIM_FIRST=seed EVENKEEL_SIM_SEEDS=1` runs it again, the same to the last step.
+
+mod chance;
+mod drive;
+mod manifest;
+mod world;
+
+use drive::Drive;
+use evenkeel_engine::Wish;
+use evenkeel_model::{EnvironmentName, SyncStatus};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use world::World;
+
+const MINUTE: i64 = 60_000;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(otherwise)
+}
+
+#[test]
+fn whatever_happens_it_keeps_its_promises() {
+    let first = number("EVENKEEL_SIM_FIRST", 0);
+    let seeds = number("EVENKEEL_SIM_SEEDS", 300);
+    let mut deployments = 0;
+    for seed in first..first + seeds {
+        match catch_unwind(AssertUnwindSafe(|| live(seed))) {
+            Ok(count) => deployments += count,
+            Err(why) => {
+                let text = why.downcast_ref::<String>().cloned().unwrap_or_default();
+                panic!("seed {seed}: {text}");
+            }
+        }
+    }
+    // A simulator in which nothing happens proves nothing.
+    assert!(deployments as u64 >= seeds * 4, "only {deployments} deployments");
+}
+
+/// One life: trouble, then calm, then rest. How many deployments there were.
+fn live(seed: u64) -> usize {
+    let mut drive = Drive::new(seed);
+    let start = drive.now;
+    drive.run(start + 20 * MINUTE, |_| false);
+
+    let variant = usize::try_from(seed % 5).unwrap();
+    let wanted = drive.calm(variant);
+    drive.run(drive.now + 40 * MINUTE, |_| false);
+    for status in drive.engine.status() {
+        if status.hold.is_some() {
+            drive.request(Wish::Resume {
+                environment: status.name.clone(),
+            });
+        }
+    }
+    drive.run(drive.now + 15 * MINUTE, |_| false);
+    let prod = EnvironmentName::new("prod").unwrap();
+    drive.request(Wish::Sync {
+        environment: prod.clone(),
+        reason: None,
+        full: true,
+        prune_yes: true,
+    });
+    drive.run(drive.now + 10 * MINUTE, |_| false);
+
+    // Converged: Git's last word is on every server, and is said to be.
+    for ((environment, target), host) in &drive.world.hosts {
+        let off = World::off(host, variant);
+        assert_eq!(off, None, "{environment}/{target}: {:#?}", drive.engine.status());
+    }
+    for status in drive.engine.status() {
+        assert_eq!(status.sync, SyncStatus::InSync, "{status:#?}");
+        assert_eq!(
+            status.deployed.map(|v| v.snapshot).as_ref(),
+            wanted.get(&status.name)
+        );
+        assert_eq!(status.faults, [], "{}", status.name);
+    }
+
+    // At rest: nothing more is ever planned, also not when asked to.
+    drive.check_history();
+    let before = drive.world.records.deployments.len();
+    drive.request(Wish::Sync {
+        environment: prod,
+        reason: None,
+        full: true,
+        prune_yes: false,
+    });
+    drive.run(drive.now + 20 * MINUTE, |_| false);
+    assert_eq!(
+        drive.world.records.deployments.len(),
+        before,
+        "a second run has something to do"
+    );
+    before
+}
