@@ -4,13 +4,14 @@ use super::command::{on_path, run};
 use std::time::Duration;
 
 /// What a fleet is made with, and the Debian package that brings it.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 9] = [
     ("systemd-nspawn", "systemd-container"),
     ("debootstrap", "debootstrap"),
     ("dpkg-deb", "dpkg"),
     ("dpkg-scanpackages", "dpkg-dev"),
     ("ip", "iproute2"),
     ("nsenter", "util-linux"),
+    ("unshare", "util-linux"),
     ("ssh", "openssh-client"),
     ("ssh-keygen", "openssh-client"),
 ];
@@ -31,6 +32,11 @@ pub(super) fn check() -> Result<(), String> {
         .collect();
     if !missing.is_empty() {
         return Err(format!("missing: {}", missing.join(", ")));
+    }
+    // Root inside a container is often not allowed to.
+    let namespaces = run(&["unshare", "--mount", "--net", "true"], Duration::from_secs(5));
+    if !namespaces.is_ok_and(|outcome| outcome.ok()) {
+        return Err("this root may not make namespaces (a container without privileges?)".to_owned());
     }
     let filesystems = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
     if !filesystems.split_whitespace().any(|word| word == "overlay") {
