@@ -46,6 +46,11 @@ pub struct TransportSettings {
 }
 
 /// Targets on this machine and over ssh, behind the port.
+///
+/// A local target that is rooted in a folder has its paths, absolute links and logs beneath it, and keeps its state in
+/// `.evenkeel` there; units, packages, users and groups are refused. Commands and processes start in the root and find it
+/// in `EVENKEEL_ROOT`; paths among their arguments are theirs and not rewritten. All commands run with umask 022, an
+/// empty standard input and `LC_ALL=C.UTF-8`.
 #[derive(Debug)]
 pub struct HostTransport {
     settings: TransportSettings,

@@ -356,3 +356,15 @@ async fn cost_of_a_hundred_files() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sudo_carries_the_suite_too() {
+    let Some(sshd) = Sshd::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let transport = transport(&folder);
+    let mut bench = over_ssh(&transport, &sshd);
+    if let Connection::Ssh(ssh) = &mut bench.target.connection {
+        ssh.r#become = true;
+    }
+    suite(&bench).await;
+}
