@@ -234,7 +234,7 @@ fn a_deployment_whose_checks_fail_is_rolled_back_and_says_so() -> Done {
     };
     let scratch = Scratch::new("rollback")?;
     let manifests = Manifests::new(scratch.path())?;
-    let settings = "{ mode: automatic, interval: 2s }\n  onFailure: rollback";
+    let settings = "{ mode: automatic, interval: 2s, pruneLimit: 100 }\n  onFailure: rollback";
     let checked = |word: &str| {
         format!(
             "apiVersion: evenkeel.dev/v1

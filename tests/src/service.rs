@@ -203,7 +203,7 @@ impl Service {
                 let mut kept = fs::OpenOptions::new().append(true).open(log).ok();
                 for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                     if line.starts_with("ready:") {
-                        drop(ready.send(()));
+                        let _ = ready.send(());
                     }
                     if let Some(file) = &mut kept {
                         drop(io::Write::write_all(file, format!("{line}\n").as_bytes()));
