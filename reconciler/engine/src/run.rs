@@ -221,7 +221,12 @@ impl Environment {
     }
 
     fn start_batch(&mut self, desk: &mut Desk) {
-        let ordered = self.memory.order_for_goal().is_some();
+        // An order that came later gets its own deployment, with its actor and reason.
+        let planned = self.run.as_ref().map_or(Timestamp(0), |run| run.planned);
+        let ordered = self
+            .memory
+            .order_for_goal()
+            .is_some_and(|order| order.since <= planned);
         let held = self.memory.hold.as_ref().filter(|_| !ordered);
         let stop = if desk.fenced {
             Some("a newer controller is at work".to_owned())
@@ -498,7 +503,7 @@ impl Environment {
             .iter()
             .find(|known| known.id == run.id)
             .map(|known| known.trigger.clone());
-        self.memory.order = None;
+        self.memory.order.take_if(|order| order.since <= run.planned);
         if let Some(Trigger::AutomaticRollback { failed, .. }) = trigger {
             let outcome = self
                 .history
