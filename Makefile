@@ -8,7 +8,7 @@ STATE ?= $(HOME)/.local/state/evenkeel-playground
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 EVENKEEL := $(TARGET)/release/evenkeel
 
-.PHONY: help run reset build test lint deny setup setup-test
+.PHONY: help run reset build test sim lint deny setup setup-test
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,6 +24,10 @@ build: setup ## build the release binary
 
 test: setup-test ## set up, then every test; with root also on real Debian servers
 	@scripts/test.sh
+
+sim: setup-test ## the engine under the simulator: `make sim SEEDS=10000 FIRST=0`
+	EVENKEEL_SIM_SEEDS=$(or $(SEEDS),10000) EVENKEEL_SIM_FIRST=$(or $(FIRST),0) \
+		cargo test --release --locked -p evenkeel-engine --test sim -- --nocapture
 
 lint: setup-test ## format and clippy alone
 	cargo fmt --all --check

@@ -31,8 +31,10 @@ stage "clippy" cargo clippy --workspace --all-targets --locked --quiet -- "${str
 [ -z "$(command -v cargo-deny)" ] || stage "licences and advisories" cargo deny --log-level error check
 
 printf '\n== tests\n'
-# The daemon's real binary is what end-to-end tests start.
-cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$folder/output"
+# End-to-end tests start the real binary, which `cargo test` alone does not build; a stale one would prove nothing.
+{
+    cargo build --workspace --bins --locked && cargo test --workspace --locked --no-fail-fast
+} 2>&1 | tee "$folder/output"
 verdict=${PIPESTATUS[0]}
 
 read -r passed failed ignored < <(awk '/^test result:/ { p += $4; f += $6; i += $8 } END { print p + 0, f + 0, i + 0 }' \
