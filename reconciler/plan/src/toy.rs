@@ -332,6 +332,9 @@ impl World {
                 path, content, owner, ..
             } => {
                 ready(self, path, owner)?;
+                for watcher in self.watchers.get(path).into_iter().flatten() {
+                    self.due.insert(watcher.clone(), self.clock);
+                }
                 self.nodes
                     .insert(path.clone(), Node::File(*content, owner.clone()));
             }
