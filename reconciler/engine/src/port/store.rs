@@ -8,6 +8,9 @@ use evenkeel_model::{
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, io::Read, sync::Arc};
 
+/// What each target got last, by resource.
+pub type AppliedByTarget = BTreeMap<TargetName, BTreeMap<ResourceId, Applied>>;
+
 /// Bytes by their digest.
 pub trait Contents: Send + Sync {
     /// Opens them: their size and a reader. `None`: not kept here.
@@ -74,7 +77,7 @@ pub trait Store: Send + Sync {
     fn applied<'a>(
         &'a self,
         environment: &'a EnvironmentName,
-    ) -> BoxFuture<'a, Result<BTreeMap<TargetName, BTreeMap<ResourceId, Applied>>, StoreError>>;
+    ) -> BoxFuture<'a, Result<AppliedByTarget, StoreError>>;
     /// An environment's deployments, newest first, at most `limit`, those before `before`.
     fn deployments<'a>(
         &'a self,

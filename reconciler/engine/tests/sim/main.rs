@@ -3,6 +3,8 @@
 //! `EVENKEEL_SIM_SEEDS` says how many seeds (300 if not given), `EVENKEEL_SIM_FIRST` where to begin. A failure names
 //! its seed; `EVENKEEL_SIM_FIRST=seed EVENKEEL_SIM_SEEDS=1` runs it again, the same to the last step.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // all of this is a test: what it expects and does not find is its failure
+
 mod chance;
 mod drive;
 mod manifest;
@@ -10,8 +12,11 @@ mod world;
 
 use drive::Drive;
 use evenkeel_engine::Wish;
-use evenkeel_model::{EnvironmentName, SyncStatus};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use evenkeel_model::{DeploymentOutcome, EnvironmentName, SyncStatus};
+use std::{
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 use world::World;
 
 const MINUTE: i64 = 60_000;
@@ -28,9 +33,13 @@ fn whatever_happens_it_keeps_its_promises() {
     let first = number("EVENKEEL_SIM_FIRST", 0);
     let seeds = number("EVENKEEL_SIM_SEEDS", 300);
     let mut deployments = 0;
+    let mut seen = BTreeSet::new();
     for seed in first..first + seeds {
         match catch_unwind(AssertUnwindSafe(|| live(seed))) {
-            Ok(count) => deployments += count,
+            Ok(outcomes) => {
+                deployments += outcomes.len();
+                seen.extend(outcomes);
+            }
             Err(why) => {
                 let text = why.downcast_ref::<String>().cloned().unwrap_or_default();
                 panic!("seed {seed}: {text}");
@@ -39,10 +48,15 @@ fn whatever_happens_it_keeps_its_promises() {
     }
     // A simulator in which nothing happens proves nothing.
     assert!(deployments as u64 >= seeds * 4, "only {deployments} deployments");
+    let all = ["CutOff", "Failed", "RolledBack", "Succeeded", "Superseded"];
+    assert!(
+        seeds < 100 || seen == BTreeSet::from(all),
+        "only {seen:?} were seen"
+    );
 }
 
-/// One life: trouble, then calm, then rest. How many deployments there were.
-fn live(seed: u64) -> usize {
+/// One life: trouble, then calm, then rest. How its deployments ended.
+fn live(seed: u64) -> Vec<&'static str> {
     let mut drive = Drive::new(seed);
     let start = drive.now;
     drive.run(start + 20 * MINUTE, |_| false);
@@ -96,5 +110,22 @@ fn live(seed: u64) -> usize {
         before,
         "a second run has something to do"
     );
-    before
+    drive
+        .world
+        .records
+        .deployments
+        .values()
+        .map(|known| word(&known.outcome))
+        .collect()
+}
+
+fn word(outcome: &DeploymentOutcome) -> &'static str {
+    match outcome {
+        DeploymentOutcome::Applying | DeploymentOutcome::Verifying => "open",
+        DeploymentOutcome::Succeeded => "Succeeded",
+        DeploymentOutcome::Failed { .. } => "Failed",
+        DeploymentOutcome::RolledBack { .. } => "RolledBack",
+        DeploymentOutcome::CutOff => "CutOff",
+        DeploymentOutcome::Superseded { .. } => "Superseded",
+    }
 }
