@@ -125,11 +125,11 @@ impl Manifests {
     pub fn url(&self) -> String {
         format!("file://{}", self.bare.display())
     }
-    /// Writes files, commits all, pushes: the commit's id.
+    /// Writes files.
     ///
     /// # Errors
-    /// What git says.
-    pub fn push(&self, files: &[(&str, &str)], message: &str) -> Result<String, Trouble> {
+    /// What the system says.
+    pub fn write(&self, files: &[(&str, &str)]) -> Result<(), Trouble> {
         for (path, text) in files {
             let path = self.clone.join(path);
             if let Some(folder) = path.parent() {
@@ -137,6 +137,14 @@ impl Manifests {
             }
             fs::write(&path, text).map_err(io("write a manifest"))?;
         }
+        Ok(())
+    }
+    /// Writes files, commits all, pushes: the commit's id.
+    ///
+    /// # Errors
+    /// What git says.
+    pub fn push(&self, files: &[(&str, &str)], message: &str) -> Result<String, Trouble> {
+        self.write(files)?;
         self.git(&["add", "-A"])?;
         let who = [
             "-c",
