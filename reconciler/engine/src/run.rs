@@ -529,15 +529,23 @@ impl Environment {
             return;
         };
         let reason = format!("{} failed and was taken back to {}: {why}", failed.id, to.id);
-        self.hold(
-            Hold {
-                actor: "evenkeel".to_owned(),
-                reason: reason.clone(),
-                since: desk.now,
-                until_not: self.memory.head.as_ref().map(|head| head.snapshot),
-            },
-            desk,
-        );
+        // A person's hold has no end of its own, and is not given one.
+        if self
+            .memory
+            .hold
+            .as_ref()
+            .is_none_or(|hold| hold.until_not.is_some())
+        {
+            self.hold(
+                Hold {
+                    actor: "evenkeel".to_owned(),
+                    reason: reason.clone(),
+                    since: desk.now,
+                    until_not: self.memory.head.as_ref().map(|head| head.snapshot),
+                },
+                desk,
+            );
+        }
         let goal = Version {
             revision: to.revision.clone(),
             snapshot: to.snapshot,

@@ -149,13 +149,10 @@ impl Drive {
         self.after(100, Happening::Tell(started));
     }
 
+    /// A hold counts from its answer on. What ends one counts from when it was asked: a crash may eat its answer.
     fn note(&mut self, request: RequestId) {
-        match self.requests.remove(&request) {
-            Some(Wish::Hold { environment, .. }) => drop(self.held.insert(environment)),
-            Some(Wish::Resume { environment } | Wish::Rollback { environment, .. }) => {
-                self.held.remove(&environment);
-            }
-            _ => {}
+        if let Some(Wish::Hold { environment, .. }) = self.requests.remove(&request) {
+            self.held.insert(environment);
         }
     }
 
@@ -522,6 +519,11 @@ impl Drive {
         self.count += 1;
         let id = RequestId(self.count);
         self.requests.insert(id, wish.clone());
+        if let Wish::Resume { environment } | Wish::Rollback { environment, .. } = &wish {
+            self.held.remove(environment);
+            self.requests
+                .retain(|_, open| open.environment() != Some(environment));
+        }
         let actor = "ada".to_owned();
         self.tell(Event::Request(Request { id, actor, wish }));
     }
