@@ -173,8 +173,7 @@ fn only_commits_that_a_known_key_signed_are_deployed() -> Done {
     assert!(made.success());
     let public = fs::read_to_string(key.with_extension("pub"))?;
     let public = public.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
-    let accept =
-        format!("  accept: {{ signers: [{X'{public}' }} }}] }}\n");
+    let accept = format!("  accept: {{ signers: [{{ principal: dev@example.org, ssh: '{public}' }}] }}\n");
     for (name, value) in [
         ("gpg.format", "ssh"),
         ("user.signingkey", &key.display().to_string()),
