@@ -11,7 +11,7 @@ mod manifest;
 mod world;
 
 use drive::Drive;
-use evenkeel_engine::Wish;
+use evenkeel_engine::{Waiting, Wish};
 use evenkeel_model::{DeploymentOutcome, EnvironmentName, SyncStatus};
 use std::{
     collections::BTreeSet,
@@ -72,13 +72,18 @@ fn live(seed: u64) -> Vec<&'static str> {
         }
     }
     drive.run(drive.now + 15 * MINUTE, |_| false);
+    // What waits for a person gets its yes; an automatic environment needs it only for a large prune.
     let prod = EnvironmentName::new("prod").unwrap();
-    drive.request(Wish::Sync {
-        environment: prod.clone(),
-        reason: None,
-        full: true,
-        prune_yes: true,
-    });
+    for status in drive.engine.status() {
+        if status.name == prod || matches!(status.waiting, Some(Waiting::PruneYes { .. })) {
+            drive.request(Wish::Sync {
+                environment: status.name,
+                reason: None,
+                full: true,
+                prune_yes: true,
+            });
+        }
+    }
     drive.run(drive.now + 10 * MINUTE, |_| false);
 
     // Converged: Git's last word is on every server, and is said to be.
