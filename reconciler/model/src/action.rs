@@ -314,7 +314,7 @@ impl fmt::Display for Action {
             Self::Owe { to, verb } => {
                 write!(f, "note that {to} needs a {}", format!("{verb:?}").to_lowercase())
             }
-            Self::Settle { to } => write!(f, "note that {to} has had it"),
+            Self::Settle { to } => write!(f, "note that {to} got what it was owed"),
         }
     }
 }

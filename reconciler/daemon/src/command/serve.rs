@@ -28,6 +28,7 @@ pub(crate) enum Announce {
 pub(crate) async fn run(common: &Common, told: &Serve, announce: Announce) -> Result<u8, Failure> {
     let state = place::state(common)?;
     wire::private(&state)?;
+    let _alone = super::claim(&state)?;
     let path = place::socket(common)?;
     let socket = Socket::bind(&path).await.or_fail("no-socket", path.display())?;
     let (source, remote) = runtime::project::source(&told.repository, &told.root, &state)?;
@@ -103,11 +104,18 @@ async fn ready_when_true(post: runtime::Post, stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         ticks.tick().await;
         let Some((all, _)) = post.look().await else { return };
+        // What waits for a person stays as it is: that is what Git says, too.
         let good = |one: &evenkeel_engine::EnvironmentStatus| {
-            one.sync == evenkeel_model::SyncStatus::InSync && one.health == evenkeel_model::Health::Healthy
+            let done = one.sync == evenkeel_model::SyncStatus::InSync;
+            (done && one.health == evenkeel_model::Health::Healthy)
+                || one.waiting.is_some()
+                || one.hold.is_some()
         };
         if !all.is_empty() && all.iter().all(good) {
-            output::print(&format!("ready: {} environments are what Git says\n", all.len()));
+            output::print(&format!(
+                "ready: {} environments are kept on what Git says\n",
+                all.len()
+            ));
             return;
         }
     }

@@ -25,6 +25,15 @@ pub(crate) async fn run(common: &Common, scope: &Scope) -> Result<u8, Failure> {
         on: output::colour(common, &std::io::stdout()),
     };
     output::print(&text(&chosen, &source, age::now(), paint));
+    if scope.environment.is_some() {
+        for fault in chosen.iter().flat_map(|one| &one.faults) {
+            output::print(&format!(
+                "\n{} {}",
+                paint.bad(&format!("{}:", fault.code)),
+                output::printable(&fault.text)
+            ));
+        }
+    }
     Ok(0)
 }
 

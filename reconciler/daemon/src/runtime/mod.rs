@@ -33,6 +33,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 const QUEUE: usize = 1024;
 /// How many effects may be under way at once; more wait their turn.
 const UNDER_WAY: usize = 256;
+/// How long connections may take to close when we stop.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// All that effects need: the adapters, and nothing of the engine.
 pub(crate) struct Ports {
@@ -157,6 +159,18 @@ pub(crate) async fn run(
     let ended = tokio::time::timeout(grace, async { while tasks.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         tracing::warn!("stopped with work under way; the next start looks at it again");
+    }
+    // Connections are let go of one by one, so that no multiplexer outlives us.
+    let all = engine.status();
+    let each = all
+        .iter()
+        .flat_map(|one| one.targets.iter().map(|target| (&one.name, &target.name)));
+    let closing = each.map(|(environment, target)| ports.transport.close(environment, target));
+    if tokio::time::timeout(CLOSING, futures_util::future::join_all(closing))
+        .await
+        .is_err()
+    {
+        tracing::warn!("some connections did not close in time");
     }
 }
 
