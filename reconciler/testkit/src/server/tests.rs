@@ -1,5 +1,9 @@
 use super::*;
-use evenkeel_model::{ResourceId, Span};
+use evenkeel_model::{
+    AbsolutePath, Action, Answer, Outcome, Probe, ResourceId, Span,
+    action::{PackageVerb, UnitVerb},
+    probe::{DebtVerb, UnitState},
+};
 
 fn path(text: &str) -> AbsolutePath {
     AbsolutePath::new(text).unwrap()
