@@ -30,6 +30,11 @@ stage "clippy" cargo clippy --workspace --all-targets --locked --quiet -- "${str
 [ -z "$(command -v typos)" ] || stage "spelling" typos
 [ -z "$(command -v cargo-deny)" ] || stage "licences and advisories" cargo deny --log-level error check
 
+# What `make run` builds: it must build, and its size is what a test judges.
+stage "release build" cargo build --release --locked --quiet -p evenkeel
+target=${CARGO_TARGET_DIR:-target}
+[ ! -x "$target/release/evenkeel" ] || export EVENKEEL_RELEASE_BIN=$(realpath "$target/release/evenkeel")
+
 printf '\n== tests\n'
 # End-to-end tests start the real binary, which `cargo test` alone does not build; a stale one would prove nothing.
 {
