@@ -4,12 +4,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use evenkeel_model::{DeploymentId, EnvironmentName, Span};
 use std::path::PathBuf;
 
+/// Where the options that all commands share stand in the help.
+const COMMON: &str = "Common options";
+
 /// Keeps plain Linux servers on what Git says, and shows what is true.
 #[derive(Debug, Parser)]
 #[command(
     name = "evenkeel",
     version,
-    about,
+    max_term_width = 100,
     after_help = "Exit status: 0 well done; 1 failed; 2 there is something to do (plan, diff); \
 3 refused or waiting for a yes; 64 wrong usage.",
     subcommand_required = true,
@@ -28,22 +31,49 @@ pub(crate) struct Arguments {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Common {
     /// Print JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     pub(crate) json: bool,
     /// When to use colour
-    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN",
+        help_heading = COMMON
+    )]
     pub(crate) color: ColorChoice,
     /// The socket of the service to talk to
-    #[arg(long, global = true, env = "EVENKEEL_SOCKET", value_name = "PATH")]
+    #[arg(
+        long,
+        global = true,
+        env = "EVENKEEL_SOCKET",
+        hide_env_values = true,
+        value_name = "PATH",
+        help_heading = COMMON
+    )]
     pub(crate) socket: Option<PathBuf>,
     /// Work on this manifest folder, with no service
-    #[arg(short = 'C', long = "project", global = true, value_name = "FOLDER")]
+    #[arg(
+        short = 'C',
+        long = "project",
+        global = true,
+        value_name = "FOLDER",
+        help_heading = COMMON
+    )]
     pub(crate) project: Option<PathBuf>,
     /// Where state is kept [default: /var/lib/evenkeel for root, else ~/.local/state/evenkeel]
-    #[arg(long, global = true, env = "EVENKEEL_STATE", value_name = "FOLDER")]
+    #[arg(
+        long,
+        global = true,
+        env = "EVENKEEL_STATE",
+        hide_env_values = true,
+        value_name = "FOLDER",
+        help_heading = COMMON
+    )]
     pub(crate) state: Option<PathBuf>,
     /// Say more: -v what is done, -vv how
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = COMMON)]
     pub(crate) verbose: u8,
     /// How log lines look
     #[arg(
@@ -51,7 +81,8 @@ pub(crate) struct Common {
         global = true,
         value_enum,
         default_value = "human",
-        value_name = "FORMAT"
+        value_name = "FORMAT",
+        help_heading = COMMON
     )]
     pub(crate) log_format: LogFormat,
 }
@@ -132,7 +163,7 @@ pub(crate) enum Command {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Serve {
     /// The manifest repository: https://, ssh://, file:// or a folder (a working tree is watched)
-    #[arg(long, env = "EVENKEEL_REPOSITORY", value_name = "URL")]
+    #[arg(long, env = "EVENKEEL_REPOSITORY", hide_env_values = true, value_name = "URL")]
     pub(crate) repository: String,
     /// The project's root in the repository
     #[arg(long, default_value = "", value_name = "PATH")]

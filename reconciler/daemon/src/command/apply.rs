@@ -10,7 +10,7 @@ use crate::{
     runtime::{self, desk::Desk, project, wire},
 };
 use evenkeel_api::{Handle as _, Problem, view::Preview};
-use evenkeel_engine::Wish;
+use evenkeel_engine::{Event, Wish};
 use evenkeel_model::{Digest, EnvironmentName, Span};
 use std::{
     io::{BufRead as _, IsTerminal as _, Write as _},
@@ -124,11 +124,23 @@ fn told_by(problem: Problem) -> Failure {
     }
 }
 
+/// A wish stands until it is carried out, even over a crash; but what was asked of an earlier command must not be done
+/// by a later one that only looks.
+fn forget_wishes(first: &mut Event) {
+    let Event::Started(started) = first else { return };
+    for memory in started.memories.values_mut() {
+        if let Some(memory) = memory.as_object_mut() {
+            memory.retain(|name, _| !matches!(name.as_str(), "order" | "approved" | "pruneYes"));
+        }
+    }
+}
+
 /// The engine on a manifest folder, for as long as one command takes; it does nothing by itself.
 struct Session {
     desk: Arc<Desk>,
     stop: watch::Sender<bool>,
     run: tokio::task::JoinHandle<()>,
+    _alone: std::fs::File,
 }
 
 impl Session {
@@ -136,15 +148,14 @@ impl Session {
         let names = super::manifest::names(folder)?;
         if !names.contains(name) {
             let known: Vec<_> = names.iter().map(ToString::to_string).collect();
-            return Err(
-                Failure::new("no-such-environment", format!("there is no environment {name}"))
-                    .help(format!("there are: {}", known.join(", "))),
-            );
+            return Err(super::no_such_environment(name, &known));
         }
         let folder = folder.canonicalize().or_fail("no-folder", folder.display())?;
         let shown = super::shown(&folder)?;
         let digest = Digest::of(shown.as_bytes()).short();
         let state = place::state(common)?.join("folders").join(digest);
+        wire::private(&state)?;
+        let alone = super::claim(&state)?;
         let (source, remote) = project::source(&shown, "", &state)?;
         let plan = wire::Plan {
             source,
@@ -153,7 +164,8 @@ impl Session {
             poll: Span::from_secs(3600),
             by_hand: Some(name.clone()),
         };
-        let wired = wire::wire(&state, plan).await?;
+        let mut wired = wire::wire(&state, plan).await?;
+        forget_wishes(&mut wired.first);
         let desk = Arc::new(Desk {
             ports: Arc::clone(&wired.ports),
             post: wired.post.clone(),
@@ -169,7 +181,12 @@ impl Session {
             until,
             Duration::from_secs(60),
         ));
-        let session = Self { desk, stop, run };
+        let session = Self {
+            desk,
+            stop,
+            run,
+            _alone: alone,
+        };
         match session.ready(name).await {
             Ok(()) => Ok(session),
             Err(failure) => {
@@ -179,7 +196,7 @@ impl Session {
         }
     }
 
-    /// Waits until the environment was rendered, or cannot be.
+    /// Waits until the environment was rendered from the folder as it is now, or cannot be.
     async fn ready(&self, name: &EnvironmentName) -> Result<(), Failure> {
         let wait = async {
             let mut ticks = tokio::time::interval(Duration::from_millis(20));
@@ -194,11 +211,13 @@ impl Session {
                 if let Some(fault) = source.fault {
                     return Err(Failure::new(fault.code, fault.text));
                 }
+                // Until the folder is loaded, all that is known is from the time before.
+                let Some(commit) = source.commit else { continue };
                 if let Some(one) = all.into_iter().find(|one| one.name == *name) {
                     if let Some(fault) = one.faults.into_iter().next() {
                         return Err(Failure::new(fault.code, fault.text));
                     }
-                    if one.desired.is_some() {
+                    if one.desired.is_some_and(|desired| desired.revision.id == commit) {
                         return Ok(());
                     }
                 }

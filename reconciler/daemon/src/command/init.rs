@@ -1,14 +1,14 @@
 //! `evenkeel init`: a commented project to begin with.
 
 use crate::{
-    arguments::Init,
+    arguments::{Common, Init},
     failure::{Failure, OrFail as _},
     output,
 };
 use std::fs;
 
 /// Writes it; files that are there are not touched, and nothing is written then.
-pub(crate) fn run(told: &Init) -> Result<u8, Failure> {
+pub(crate) fn run(common: &Common, told: &Init) -> Result<u8, Failure> {
     let files = evenkeel_manifest::starter();
     for (path, _) in &files {
         let path = told.folder.join(path);
@@ -25,7 +25,14 @@ pub(crate) fn run(told: &Init) -> Result<u8, Failure> {
             fs::create_dir_all(parent).or_fail("no-folder", parent.display())?;
         }
         fs::write(&path, text).or_fail("no-file", path.display())?;
-        output::print(&format!("wrote {}", path.display()));
+        if !common.json {
+            output::print(&format!("wrote {}", path.display()));
+        }
+    }
+    if common.json {
+        let wrote: Vec<_> = files.iter().map(|(path, _)| path).collect();
+        output::json(&serde_json::json!({ "folder": told.folder, "wrote": wrote }))?;
+        return Ok(0);
     }
     output::print(&format!(
         "check it: evenkeel validate -C {}",

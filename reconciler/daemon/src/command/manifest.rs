@@ -62,7 +62,12 @@ pub(crate) fn validate(common: &Common) -> Result<u8, Failure> {
 /// What an environment comes to. Facts of targets are not asked for here.
 pub(crate) fn render(common: &Common, one: &OneEnvironment) -> Result<u8, Failure> {
     let tree = scan(&folder(common))?;
-    let (project, _) = load(&tree, evenkeel_kinds::catalog());
+    let (project, found) = load(&tree, evenkeel_kinds::catalog());
+    let known: Vec<_> = project.environments().map(|one| one.name.to_string()).collect();
+    if !found.iter().any(Diagnostic::is_error) && !known.iter().any(|name| *name == one.environment.as_str())
+    {
+        return Err(super::no_such_environment(&one.environment, &known));
+    }
     match project.render(&one.environment, &RenderInput::default()) {
         Ok(rendered) if common.json => output::json(&rendered.snapshot).map(|()| 0),
         Ok(rendered) => {

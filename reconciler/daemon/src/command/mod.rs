@@ -73,10 +73,17 @@ async fn dispatch(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Validate => manifest::validate(common),
         Command::Render(one) => manifest::render(common, one),
         Command::Schema => manifest::schema(),
-        Command::Init(told) => init::run(told),
+        Command::Init(told) => init::run(common, told),
         Command::Completions { shell } => {
-            let mut command = Arguments::command();
-            clap_complete::generate(*shell, &mut command, "evenkeel", &mut std::io::stdout());
+            // Not straight to standard output: the generator panics when its reader has gone.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "evenkeel", &mut script);
+            let script = String::from_utf8_lossy(&script);
+            if common.json {
+                output::json(&serde_json::json!({ "shell": shell.to_string(), "script": script }))?;
+            } else {
+                output::print(&script);
+            }
             Ok(0)
         }
     }
@@ -89,6 +96,38 @@ async fn service(common: &crate::arguments::Common) -> Result<Client, Failure> {
         return Ok(client);
     }
     client.get::<serde_json::Value>("version").await.map(|_| client)
+}
+
+/// Claims a folder of state for this process, for as long as the file is open: two engines on one state would each
+/// believe that they are alone.
+fn claim(state: &std::path::Path) -> Result<std::fs::File, Failure> {
+    let path = state.join("lock");
+    let file = std::fs::File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .or_fail("no-lock", path.display())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Failure::new(
+            "state-in-use",
+            format!("another evenkeel is at work on {}", state.display()),
+        )
+        .help("stop that one, or say another state folder with --state")),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(Failure::new("no-lock", format!("{}: {error}", path.display())))
+        }
+    }
+}
+
+/// That an environment is not there, and which are.
+fn no_such_environment(name: &evenkeel_model::EnvironmentName, known: &[String]) -> Failure {
+    let failure = Failure::new("no-such-environment", format!("there is no environment {name}"));
+    if known.is_empty() {
+        return failure.help("no environment is known");
+    }
+    failure.help(format!("there are: {}", known.join(", ")))
 }
 
 /// A folder's path as it is written to people.
