@@ -236,3 +236,6 @@ impl Transport for SimFleet {
         Box::pin(ready(()))
     }
 }
+
+#[cfg(test)]
+mod tests;
