@@ -124,13 +124,13 @@ fn told_by(problem: Problem) -> Failure {
     }
 }
 
-/// A wish stands until it is carried out, even over a crash; but what was asked of an earlier command must not be done
-/// by a later one that only looks.
-fn forget_wishes(first: &mut Event) {
+/// What was asked of an earlier command must not be done by a later one that only looks: a wish stands until it is
+/// carried out, and a goal is tried again until a look confirms it. What was applied and what happened stay known.
+fn forget_goals(first: &mut Event) {
     let Event::Started(started) = first else { return };
     for memory in started.memories.values_mut() {
         if let Some(memory) = memory.as_object_mut() {
-            memory.retain(|name, _| !matches!(name.as_str(), "order" | "approved" | "pruneYes"));
+            memory.retain(|name, _| !matches!(name.as_str(), "goal" | "order" | "approved" | "pruneYes"));
         }
     }
 }
@@ -165,7 +165,7 @@ impl Session {
             by_hand: Some(name.clone()),
         };
         let mut wired = wire::wire(&state, plan).await?;
-        forget_wishes(&mut wired.first);
+        forget_goals(&mut wired.first);
         let desk = Arc::new(Desk {
             ports: Arc::clone(&wired.ports),
             post: wired.post.clone(),
