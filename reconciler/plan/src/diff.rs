@@ -1,6 +1,6 @@
 //! How every resource of a target stands.
 
-use crate::gone::{Fate, fates, outset};
+use crate::gone::{Fate, ends, fates, outset};
 use evenkeel_model::{
     Applied, Catalog, Fields, Kind, Observation, Predicted, Resource, ResourceDiff, ResourceId, SyncStatus,
     TargetSnapshot, diff::compare,
@@ -32,7 +32,8 @@ pub fn roll_up(children: impl IntoIterator<Item = SyncStatus>) -> SyncStatus {
 }
 
 /// How a target stands: three-way, field by field; nothing is planned. What was applied and is no longer in Git is
-/// Extra while it is there, unless it is kept, taken over, or still needed by what is in Git.
+/// Extra while it is there, unless it is kept, taken over, still needed by what is in Git, or of a kind that takes
+/// nothing away.
 #[must_use]
 pub fn diff(
     catalog: &dyn Catalog,
@@ -93,7 +94,8 @@ pub(crate) fn seen(
     }
 }
 
-/// One resource that is no longer in Git, and its live fields.
+/// One resource that is no longer in Git, and its live fields. Where its kind would take nothing away (root, a unit
+/// whose text is not ours) there is nothing to be Extra.
 pub(crate) fn seen_extra(
     kind: &dyn Kind,
     applied: &Applied,
@@ -103,6 +105,7 @@ pub(crate) fn seen_extra(
     let id = &applied.resource.id;
     match kind.observe(&applied.resource, observation, predicted) {
         Ok(live) => {
+            let live = live.filter(|live| ends(kind, applied, live));
             // A deployment that was cut off counts as our hand too: what it meant to apply may be there.
             let unsaid = Fields::new();
             let then = applied.fields.as_ref().unwrap_or(&unsaid);

@@ -76,8 +76,14 @@ fn need(needed: &mut BTreeSet<Link>, links: &Links) {
     }
 }
 
-/// Applied resources that are no longer in Git and need no step: they are not there any more, or not ours to
-/// remove. The store may drop them after a deployment.
+/// Whether pruning would take away anything of what is there. A unit whose text is not ours and root outlive their
+/// leaving Git: there is nothing to do about them, now or later.
+pub(crate) fn ends(kind: &dyn Kind, applied: &Applied, live: &Fields) -> bool {
+    !kind.prune(&applied.resource, live).actions.is_empty()
+}
+
+/// Applied resources that are no longer in Git and need no step: they are not there any more, not ours to remove, or
+/// nothing of them can be removed. The store may drop them.
 #[must_use]
 pub fn forgotten(
     catalog: &dyn Catalog,
@@ -88,9 +94,12 @@ pub fn forgotten(
     let nothing = Predicted::default();
     let mut ids = Vec::new();
     for (id, applied, fate) in fates(catalog, target, applied) {
-        let away =
-            |kind: &dyn Kind| kind.observe(&applied.resource, observation, &nothing) == Ok(None::<Fields>);
-        if fate == Fate::Forget || catalog.kind(&id.kind).is_some_and(away) {
+        let over = |kind: &dyn Kind| match kind.observe(&applied.resource, observation, &nothing) {
+            Ok(Some(live)) => fate == Fate::Prune && !ends(kind, applied, &live),
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        if fate == Fate::Forget || catalog.kind(&id.kind).is_some_and(over) {
             ids.push(id.clone());
         }
     }

@@ -76,7 +76,7 @@ fn a_first_deployment_reads_as_it_will_be_done() {
         write /srv/shop/conf (sha256:ca978112ca1b)
     3 Svc:shop Pending [2]
         start shop
-        note that Svc:shop has had it
+        note that Svc:shop got what it was owed
     4 File:/motd Missing [3]
         write /motd (sha256:2cf24dba5fb0)
     ");
@@ -289,15 +289,61 @@ fn what_is_owed_is_paid_once_and_strangers_are_settled() {
     let plan = made(&world, &target, &all_applied(&target), ALL);
     insta::assert_snapshot!(shown(&plan), @r"
     0 File:/f InSync []
-        note that File:/f has had it
+        note that File:/f got what it was owed
     1 Svc:s InSync []
         reload s
-        note that Svc:s has had it
+        note that Svc:s got what it was owed
     2 Svc:gone InSync []
-        note that Svc:gone has had it
+        note that Svc:gone got what it was owed
     ");
     world.apply(&plan.groups, usize::MAX);
     assert_eq!(made(&world, &target, &all_applied(&target), ALL).groups, []);
+}
+
+#[test]
+fn what_cannot_be_taken_away_is_forgotten_and_never_extra() {
+    let empty = target(Vec::new());
+    let lasting = resource("Svc:lasting", json!({ "lasts": true }));
+    let applied = Store::from_iter([&lasting, &svc("Svc:ours", &[])].map(|r| (r.id.clone(), as_applied(r))));
+    let mut world = World {
+        running: BTreeMap::from([("lasting".into(), 1), ("ours".into(), 1)]),
+        ..World::default()
+    };
+    world.debts.insert(Debt {
+        to: lasting.id.clone(),
+        verb: DebtVerb::Restart,
+    });
+    let seen = world.observe(&probes(&Toys, &empty, &applied));
+    let ids = forgotten(&Toys, &empty, &applied, &seen);
+    assert_eq!(ids.iter().collect::<Vec<_>>(), [&lasting.id]);
+    let extra: Vec<String> = diff(&Toys, &empty, &applied, &seen)
+        .resources
+        .iter()
+        .map(|diff| diff.resource.to_string())
+        .collect();
+    assert_eq!(extra, ["Svc:ours"]);
+    // Nothing is done to it; what is owed to it is crossed out, which is no prune.
+    let plan = made(&world, &empty, &applied, ALL);
+    assert_eq!(plan.prunes, 1);
+    insta::assert_snapshot!(shown(&plan), @r"
+    0 Svc:ours Extra []
+        stop ours
+    1 Svc:lasting InSync []
+        note that Svc:lasting got what it was owed
+    ");
+    world.apply(&plan.groups, usize::MAX);
+    assert!(world.running.contains_key("lasting") && world.debts.is_empty());
+
+    // What cannot be seen could still be anything, and what is kept is asked for.
+    world.hidden = BTreeSet::from([Probe::Unit("lasting".into())]);
+    let unseen = world.observe(&probes(&Toys, &empty, &applied));
+    assert!(!forgotten(&Toys, &empty, &applied, &unseen).contains(&lasting.id));
+    let kept = Resource {
+        keep: true,
+        ..lasting
+    };
+    let applied = Store::from([(kept.id.clone(), as_applied(&kept))]);
+    assert_eq!(forgotten(&Toys, &empty, &applied, &seen), []);
 }
 
 /// A snapshot closed under what it needs: directories /d0…, files in them, owners, services that watch files.

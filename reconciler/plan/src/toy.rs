@@ -203,6 +203,9 @@ impl Kind for Toy {
         vec![action, settle].into()
     }
     fn prune(&self, applied: &Resource, _: &Fields) -> Steps {
+        if applied.spec.get("lasts").is_some() {
+            return Steps::default();
+        }
         let name = applied.id.name.clone();
         let action = match self.0 {
             "User" => Action::RemoveUser { name },
