@@ -23,5 +23,5 @@ fn main() -> ExitCode {
             return ExitCode::from(if usage { command::EXIT_USAGE } else { 0 });
         }
     };
-    command::run(arguments)
+    command::run(&arguments)
 }

@@ -37,9 +37,9 @@ pub(crate) async fn ask_and_tell(common: &Common, wish: Wish) -> Result<u8, Fail
     let client = super::service(common).await?;
     let taken = ask(&client, wish).await?;
     if common.json {
-        output::json(&taken)?
+        output::json(&taken)?;
     } else {
-        output::print(&printable(&taken.text))
+        output::print(&printable(&taken.text));
     }
     Ok(0)
 }
@@ -122,9 +122,9 @@ pub(crate) async fn to_the_end(common: &Common, listener: &Listener, taken: &Tak
         }
     };
     if common.json {
-        output::json(&value)?
+        output::json(&value)?;
     } else {
-        output::print(&text)
+        output::print(&text);
     }
     Ok(status)
 }

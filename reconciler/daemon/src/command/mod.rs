@@ -30,7 +30,7 @@ pub(crate) const EXIT_CHANGES: u8 = 2;
 pub(crate) const EXIT_USAGE: u8 = 64;
 
 /// Runs a command to its exit status.
-pub(crate) fn run(arguments: Arguments) -> ExitCode {
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let least = u8::from(matches!(
         arguments.command,
         Command::Serve(_) | Command::Playground(_)
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         .build();
     let done = runtime
         .map_err(|error| Failure::new("no-runtime", error))
-        .and_then(|runtime| runtime.block_on(dispatch(&arguments)));
+        .and_then(|runtime| runtime.block_on(dispatch(arguments)));
     match done {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {

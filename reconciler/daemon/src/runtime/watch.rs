@@ -10,9 +10,8 @@ pub(crate) fn start(remote: &Remote, post: Post) -> Option<Guard> {
     let folder = Path::new(&remote.url);
     let watch = match Watch::remote(remote) {
         Ok(Some(watch)) => Ok(watch),
-        Ok(None) if folder.is_dir() => Watch::folder(folder),
+        Ok(None) | Err(_) if folder.is_dir() => Watch::folder(folder),
         Ok(None) => return None,
-        Err(_) if folder.is_dir() => Watch::folder(folder),
         Err(error) => Err(error),
     };
     let mut watch = match watch {
