@@ -4,6 +4,7 @@ use crate::{
     change::News,
     desk::{Awaited, Desk, RollbackAsked},
     effect::{Effect, Recall},
+    ending::whole_success,
     environment::{Environment, LookNow},
     event::Kept,
     fault::Fault,
@@ -12,7 +13,7 @@ use crate::{
     request::{Accepted, Refusal, RequestId, Wish},
     status::{Hold, Version, Waiting},
 };
-use evenkeel_model::{DeploymentId, DeploymentOutcome, SnapshotId, Trigger, settings::SyncMode};
+use evenkeel_model::{DeploymentId, SnapshotId, Trigger, settings::SyncMode};
 
 type Answer = Result<Accepted, Refusal>;
 
@@ -84,6 +85,7 @@ impl Environment {
         }
         if !back {
             self.memory.approved = Some(snapshot);
+            self.approve_settings();
             self.set_goal(aim, false, self.head.clone(), desk);
         }
         self.look_now = Some(LookNow { all: true, full });
@@ -112,7 +114,8 @@ impl Environment {
             return Err(Refusal::new("stale-approval", text));
         }
         let prune = matches!(self.waiting, Some(Waiting::PruneYes { .. })) || prune_yes;
-        let waits = self.memory.settings.sync.mode != SyncMode::Automatic && !self.memory.at_head();
+        let waits = self.settings_wait()
+            || self.memory.settings.sync.mode != SyncMode::Automatic && !self.memory.at_head();
         if !waits && !prune {
             return Err(Refusal::new(
                 "nothing-to-approve",
@@ -125,6 +128,7 @@ impl Environment {
         }
         let snapshot = head.snapshot;
         self.memory.approved = Some(snapshot);
+        self.approve_settings();
         if prune_yes {
             self.memory.prune_yes = Some(snapshot);
         }
@@ -187,7 +191,7 @@ impl Environment {
             None => self
                 .history
                 .iter()
-                .find(|d| d.outcome == DeploymentOutcome::Succeeded && Some(d.snapshot) != now),
+                .find(|d| whole_success(d) && Some(d.snapshot) != now),
         };
         match (found.cloned(), to) {
             (Some(found), _) => {

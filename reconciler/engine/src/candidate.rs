@@ -12,7 +12,7 @@ use crate::{
     source::Source,
     status::Version,
 };
-use evenkeel_model::{Revision, Settings, Span, Timestamp};
+use evenkeel_model::{Revision, Span, Timestamp};
 
 #[derive(Debug, Default)]
 pub(crate) struct Candidate {
@@ -156,8 +156,8 @@ impl Environment {
             id,
             settings,
         } = rendering;
-        self.set_settings(settings);
         let moved = self.memory.head.as_ref().is_none_or(|head| head.snapshot != id);
+        self.set_settings(settings, moved);
         self.memory.head = Some(Version {
             revision: revision.clone(),
             snapshot: id,
@@ -177,13 +177,6 @@ impl Environment {
             self.look_now.get_or_insert_default();
         }
         self.advance(desk);
-    }
-
-    fn set_settings(&mut self, settings: Settings) {
-        if self.memory.settings != settings {
-            self.memory.settings = settings;
-            self.look_now.get_or_insert_default();
-        }
     }
 
     /// It cannot be used now; it is tried again.

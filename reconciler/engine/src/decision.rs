@@ -59,8 +59,9 @@ impl Environment {
         } else {
             self.large_prune(&drafts, &goal)
         };
+        let prune_waits = matches!(stop, Some(Waiting::PruneYes { .. }));
         match stop {
-            None => self.begin(drafts, goal, snapshot, desk),
+            None => self.begin(drafts, false, goal, snapshot, desk),
             Some(waiting) => {
                 if let (Waiting::PruneYes { target, prunes, of }, true) = (&waiting, ordered) {
                     let text =
@@ -76,8 +77,38 @@ impl Environment {
                     );
                     self.waiting = Some(waiting);
                 }
+                // What waits for a yes must not keep what was deployed from being kept true.
+                if prune_waits && self.memory.settings.sync.self_heal {
+                    let drafts = self.healing(&snapshot, desk);
+                    if !drafts.is_empty() {
+                        self.begin(drafts, true, goal, snapshot, desk);
+                    }
+                }
             }
         }
+    }
+
+    /// Only what drifted, of the targets that were just seen.
+    fn healing(&self, snapshot: &Snapshot, desk: &Desk) -> Vec<Draft> {
+        let mut drafts = Vec::new();
+        for part in &snapshot.targets {
+            let name = &part.target.name;
+            let sight = self.sights.get(name);
+            let Some(seen) = sight.and_then(|s| s.usable(desk.now, Timestamp(0))) else {
+                continue;
+            };
+            if let Ok((plan, contents)) = self.plan_only(part, seen, Which::Drifted, desk)
+                && !plan.groups.is_empty()
+            {
+                drafts.push(Draft {
+                    target: name.clone(),
+                    plan,
+                    contents,
+                    settled: true,
+                });
+            }
+        }
+        drafts
     }
 
     /// Nothing is off wherever an order's look reached.
@@ -187,10 +218,20 @@ impl Environment {
         seen: &Observation,
         desk: &Desk,
     ) -> Result<Planned, Fault> {
+        self.plan_only(part, seen, Which::All, desk)
+    }
+
+    fn plan_only(
+        &self,
+        part: &TargetSnapshot,
+        seen: &Observation,
+        only: Which,
+        desk: &Desk,
+    ) -> Result<Planned, Fault> {
         let applied = self.applied_on(&part.target.name);
         let options = Options {
             prune: self.memory.settings.sync.prune,
-            only: Which::All,
+            only,
         };
         let name = &part.target.name;
         let (plan, contents) = evenkeel_plan::plan(&*desk.catalog, part, &applied, seen, options)
@@ -201,10 +242,20 @@ impl Environment {
         }
     }
 
-    fn begin(&mut self, drafts: Vec<Draft>, goal: Version, snapshot: Arc<Snapshot>, desk: &mut Desk) {
+    /// `part`: less than all that is off is taken up.
+    fn begin(
+        &mut self,
+        drafts: Vec<Draft>,
+        part: bool,
+        goal: Version,
+        snapshot: Arc<Snapshot>,
+        desk: &mut Desk,
+    ) {
         let (id, parent) = self.next_id();
         let order = self.memory.order_for_goal().cloned();
-        let trigger = if self.retry.attempts > 0 || self.cut_off {
+        let trigger = if part {
+            Trigger::Drift
+        } else if self.retry.attempts > 0 || self.cut_off {
             Trigger::Retry
         } else if drafts.iter().all(|draft| draft.settled) {
             Trigger::Drift
@@ -253,7 +304,7 @@ impl Environment {
             snapshot,
             members,
             settings,
-            self.memory.kept,
+            self.memory.kept || part,
             std::mem::take(&mut self.requests),
             desk.now,
         ));

@@ -120,6 +120,7 @@ impl Environment {
         self.recall(desk);
         self.candidate_turn(desk);
         self.run_turn(desk);
+        self.loosen();
         self.look_turn(desk);
         if self.remembered.as_ref() != Some(&self.memory) {
             self.remember();

@@ -1,6 +1,9 @@
 //! What an environment must find again after a restart.
 
-use crate::status::{Hold, Version};
+use crate::{
+    gate::Looser,
+    status::{Hold, Version},
+};
 use evenkeel_model::{Settings, SnapshotId, TargetName, Timestamp, Trigger};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -9,8 +12,10 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Memory {
-    /// The settings of the last accepted commit.
+    /// The settings in force.
     pub(crate) settings: Settings,
+    /// The settings of the last accepted commit, where they are looser than those in force.
+    pub(crate) looser: Option<Looser>,
     /// What Git says, as far as it was accepted.
     pub(crate) head: Option<Version>,
     /// What automation keeps true.

@@ -10,7 +10,7 @@ use crate::{
 };
 use evenkeel_model::{
     Applied, Check, DeploymentId, Health, Observation, Outcome, Resource, ResourceId, StepResult, SyncStatus,
-    TargetName, TargetPlan, TargetSnapshot,
+    TargetName, TargetPlan, TargetSnapshot, Trigger,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -67,7 +67,10 @@ impl Environment {
                 self.record(id, name, Vec::new(), changes);
                 match self.left(part, planned.as_deref(), &seen, desk) {
                     None => {
-                        self.memory.converged.insert(name.clone(), self.run_snapshot());
+                        // Healing drift, which may be done in part, proves no more than was proven before.
+                        if let Some(proven) = self.run_proves() {
+                            self.memory.converged.insert(name.clone(), proven);
+                        }
                         self.start_checks(name, part, desk);
                     }
                     Some(left) => {
@@ -87,10 +90,10 @@ impl Environment {
         self.run_progress(desk);
     }
 
-    fn run_snapshot(&self) -> evenkeel_model::SnapshotId {
-        let run = self.run.as_ref().map(|run| &run.id);
-        let known = self.history.iter().find(|known| Some(&known.id) == run);
-        known.map_or_else(|| evenkeel_model::Digest::of(&[]), |known| known.snapshot)
+    fn run_proves(&self) -> Option<evenkeel_model::SnapshotId> {
+        let id = &self.run.as_ref()?.id;
+        let known = self.history.iter().find(|known| known.id == *id)?;
+        (known.trigger != Trigger::Drift).then_some(known.snapshot)
     }
 
     /// What of the deployment's own resources is still off, as text; `None`: nothing.

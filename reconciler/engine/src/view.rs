@@ -90,7 +90,8 @@ impl Environment {
         if desk.fenced {
             return Some(Waiting::Fenced);
         }
-        let head = self.memory.head.as_ref().filter(|_| !self.memory.at_head());
+        let waits = !self.memory.at_head() || self.settings_wait();
+        let head = self.memory.head.as_ref().filter(|_| waits);
         match head {
             Some(head)
                 if self.memory.hold.is_none() && self.memory.settings.sync.mode != SyncMode::Automatic =>

@@ -1,6 +1,6 @@
 //! The engine under a seeded simulator: real kinds, simulated servers, a fault after any effect, on a virtual clock.
 //!
-//! `EVENKEEL_SIM_SEEDS` says how many seeds (300 if not given), `EVENKEEL_SIM_FIRST` where to begin. A failure names
+//! `EVENKEEL_SIM_SEEDS` says how many seeds (100 if not given), `EVENKEEL_SIM_FIRST` where to begin. A failure names
 //! its seed; `EVENKEEL_SIM_FIRST=seed EVENKEEL_SIM_SEEDS=1` runs it again, the same to the last step.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // all of this is a test: what it expects and does not find is its failure
@@ -15,7 +15,7 @@ use evenkeel_engine::{Waiting, Wish};
 use evenkeel_model::{DeploymentOutcome, EnvironmentName, SyncStatus};
 use std::{
     collections::BTreeSet,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 use world::World;
 
@@ -31,10 +31,30 @@ fn number(name: &str, otherwise: u64) -> u64 {
 #[test]
 fn whatever_happens_it_keeps_its_promises() {
     let first = number("EVENKEEL_SIM_FIRST", 0);
-    let seeds = number("EVENKEEL_SIM_SEEDS", 300);
+    let seeds = number("EVENKEEL_SIM_SEEDS", 100);
+    let halves: Vec<(usize, BTreeSet<&'static str>)> = std::thread::scope(|scope| {
+        let live_on = |offset: u64| move || lives((first + offset..first + seeds).step_by(2));
+        let workers = [0, 1].map(|offset| scope.spawn(live_on(offset)));
+        let joined = workers.map(|worker| worker.join());
+        let told = joined.map(|half| half.unwrap_or_else(|why| resume_unwind(why)));
+        told.into_iter().collect()
+    });
+    let deployments: usize = halves.iter().map(|(count, _)| count).sum();
+    let seen: BTreeSet<&str> = halves.into_iter().flat_map(|(_, seen)| seen).collect();
+    // A simulator in which nothing happens proves nothing.
+    assert!(deployments as u64 >= seeds * 4, "only {deployments} deployments");
+    let all = ["CutOff", "Failed", "RolledBack", "Succeeded", "Superseded"];
+    assert!(
+        seeds < 100 || seen == BTreeSet::from(all),
+        "only {seen:?} were seen"
+    );
+}
+
+/// Many lives: how many deployments there were, and how they ended.
+fn lives(seeds: impl Iterator<Item = u64>) -> (usize, BTreeSet<&'static str>) {
     let mut deployments = 0;
     let mut seen = BTreeSet::new();
-    for seed in first..first + seeds {
+    for seed in seeds {
         match catch_unwind(AssertUnwindSafe(|| live(seed))) {
             Ok(outcomes) => {
                 deployments += outcomes.len();
@@ -46,13 +66,7 @@ fn whatever_happens_it_keeps_its_promises() {
             }
         }
     }
-    // A simulator in which nothing happens proves nothing.
-    assert!(deployments as u64 >= seeds * 4, "only {deployments} deployments");
-    let all = ["CutOff", "Failed", "RolledBack", "Succeeded", "Superseded"];
-    assert!(
-        seeds < 100 || seen == BTreeSet::from(all),
-        "only {seen:?} were seen"
-    );
+    (deployments, seen)
 }
 
 /// One life: trouble, then calm, then rest. How its deployments ended.
