@@ -14,7 +14,7 @@ fn web(more: &Value) -> Value {
 
 #[test]
 fn from_now_and_wanted_and_owed_to_steps() {
-    let settle = "note that Process:web has had it";
+    let settle = "note that Process:web got what it was owed";
     let (start, stop, reload) = (
         "start process web\n",
         "stop process web\n",

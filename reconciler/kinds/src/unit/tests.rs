@@ -44,7 +44,7 @@ fn a_changed_text_restarts_what_runs_and_only_that() {
     write /etc/systemd/system/shop.service (sha256:0a7c846ebee6)
     reload systemd's unit files
     restart shop.service
-    note that Unit:shop.service has had it
+    note that Unit:shop.service got what it was owed
     ");
     let starts = stand.server.system.units["shop.service"].starts;
     stand.converge(&two);
@@ -81,7 +81,7 @@ fn a_restart_that_is_cut_off_is_still_owed() {
 
 #[test]
 fn what_is_owed_to_which_unit() {
-    let unit = "note that Unit:shop.service has had it";
+    let unit = "note that Unit:shop.service got what it was owed";
     // (runs now, `running` asked, owed) to the verbs
     let table = [
         (true, None, DebtVerb::Restart, "restart shop.service\n"),
@@ -235,7 +235,7 @@ fn a_unit_that_a_package_will_bring() {
     enable nginx.service
     restart nginx.service
     start nginx.service
-    note that Unit:nginx.service has had it
+    note that Unit:nginx.service got what it was owed
     ");
     for unit in [nginx, off] {
         let mut stand = Stand {
