@@ -25,9 +25,22 @@ pub(crate) struct Names {
     databases: Databases,
     users: HashMap<u32, String>,
     groups: HashMap<u32, String>,
+    witnesses: BTreeMap<(u32, u32), String>,
 }
 
+/// More owners are looked up file by file.
+const WITNESSES: usize = 64;
+
 impl Names {
+    /// Files that have all the owners that are known between them: who looks their names up has all names. `None` where
+    /// nothing is known, or too much.
+    pub(crate) fn witnesses(&self) -> Option<Vec<String>> {
+        let known = 1..=WITNESSES;
+        known
+            .contains(&self.witnesses.len())
+            .then(|| self.witnesses.values().cloned().collect())
+    }
+
     /// Whether nothing is known.
     pub(crate) fn is_empty(&self) -> bool {
         self.users.is_empty()
@@ -41,6 +54,7 @@ pub(crate) struct Heard {
     missed: HashMap<String, String>,
     sums: HashMap<String, Digest>,
     databases: Databases,
+    names: Names,
     sum_complaints: Vec<String>,
     links: Vec<String>,
     real: Vec<String>,
@@ -67,6 +81,12 @@ impl Heard {
             match tag[0].as_str() {
                 "stat" => heard.stat(&frame),
                 "sum" => heard.sum(&frame),
+                "names" => {
+                    for (_, stat, _) in lines(&frame.out).iter().filter_map(|line| stat_line(line)) {
+                        heard.names.users.insert(stat.uid, stat.owner);
+                        heard.names.groups.insert(stat.gid, stat.group);
+                    }
+                }
                 "link" => heard.links = lines(&frame.out),
                 "to" => heard.link_targets(&frame, place),
                 "real" => heard.real.extend(strings(&frame.out, 0)),
@@ -371,9 +391,21 @@ impl Heard {
             *names = Names::default();
         }
         names.databases = self.databases;
-        for (stat, _) in self.stats.values() {
+        for (path, (stat, _)) in &self.stats {
+            let owners = (stat.uid, stat.gid);
+            if names.witnesses.len() <= WITNESSES && !names.witnesses.contains_key(&owners) {
+                names.witnesses.insert(owners, path.clone());
+            }
             names.users.insert(stat.uid, stat.owner.clone());
             names.groups.insert(stat.gid, stat.group.clone());
+        }
+    }
+
+    /// Names as they were looked up anew.
+    pub(crate) fn fresh(&mut self) -> Names {
+        Names {
+            databases: self.databases,
+            ..std::mem::take(&mut self.names)
         }
     }
 

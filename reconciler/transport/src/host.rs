@@ -37,6 +37,9 @@ use tokio::{
 /// Shells at a time on one target: a look goes on beside a long apply.
 const SHELLS: u32 = 4;
 
+/// So many staged contents are remembered for a target.
+const REMEMBERED: usize = 10_000;
+
 /// What the transport is told once.
 #[derive(Clone, Debug)]
 pub struct TransportSettings {
@@ -65,6 +68,9 @@ struct Peer {
     permits: Semaphore,
     cache: Mutex<Cache>,
     names: Mutex<Names>,
+    /// Contents that were sent there, and may lie there unused. Only spares a question: what is not among them may be
+    /// there too, and is sent again if it is small.
+    staged: Mutex<BTreeSet<Digest>>,
 }
 
 impl std::fmt::Debug for Peer {
@@ -129,6 +135,7 @@ impl HostTransport {
             permits: Semaphore::new(SHELLS as usize),
             cache: Mutex::default(),
             names: Mutex::default(),
+            staged: Mutex::default(),
         });
         peers.insert(key, Arc::clone(&peer));
         peer
@@ -150,16 +157,26 @@ impl HostTransport {
             let cache = lock(&peer.cache);
             hashed(probes).filter(|path| cache.knows(path)).collect()
         };
-        let named = look.full || lock(&peer.names).is_empty();
+        let witnesses = lock(&peer.names).witnesses();
+        let named = lock(&peer.names).is_empty() || (look.full && witnesses.is_none());
         let mut query = Query::new(place, probes, &known, named);
-        let mut heard = Heard::read(&query, peer.ask(target, &query.script).await?, place);
-        if !named && !heard.name(&lock(&peer.names)) {
-            query = Query::new(place, probes, &known, true);
-            heard = Heard::read(&query, peer.ask(target, &query.script).await?, place);
-            heard.teach(&mut lock(&peer.names));
-        } else if named {
-            heard.teach(&mut lock(&peer.names));
+        if let (false, true, Some(witnesses)) = (named, look.full, &witnesses) {
+            query.names(witnesses);
         }
+        let mut heard = Heard::read(&query, peer.ask(target, &query.script).await?, place);
+        let fresh = heard.fresh();
+        if !named {
+            let complete = if look.full {
+                heard.name(&fresh)
+            } else {
+                heard.name(&lock(&peer.names))
+            };
+            if !complete {
+                query = Query::new(place, probes, &known, true);
+                heard = Heard::read(&query, peer.ask(target, &query.script).await?, place);
+            }
+        }
+        heard.teach(&mut lock(&peer.names));
         let mut moved = Vec::new();
         {
             let mut cache = lock(&peer.cache);
@@ -206,6 +223,23 @@ impl HostTransport {
             .collect();
         if digests.is_empty() {
             return Ok(Staged::default());
+        }
+        if !lock(&peer.staged).iter().any(|digest| digests.contains(digest))
+            && let Some((script, staged)) = staging::inline(contents, &digests)
+        {
+            let frames = peer.ask(target, &script).await?;
+            let heard = frames.iter().find(|frame| frame.tag == "staged");
+            return match heard {
+                Some(frame) if frame.out.ends_with(b"staged\n") => {
+                    peer.brought(&digests);
+                    Ok(staged)
+                }
+                Some(frame) => {
+                    let line = frame.complaint("the target did not say why");
+                    Err(unable(target, &format!("contents cannot be staged: {line}")))
+                }
+                None => Err(lost(target, "nothing was said of its contents")),
+            };
         }
         let frames = peer.ask(target, &staging::missing(&digests)).await?;
         let text = |tag: &str| {
@@ -280,6 +314,9 @@ impl HostTransport {
                 None => lost(target, "the stream of contents ended"),
             });
         }
+        if staged.is_ok() {
+            peer.brought(&digests);
+        }
         staged
     }
 
@@ -342,7 +379,11 @@ impl HostTransport {
                 return Err(unable(target, &why));
             }
         }
-        if !report.finished {
+        if report.finished {
+            // Its last act removed what it was sent.
+            let used = staging::used(work.groups);
+            lock(&peer.staged).retain(|digest| !used.contains(digest));
+        } else {
             tracing::warn!(target = %target.name, why, "an apply's end is not known");
         }
         Ok(report.results(work, &why, now()))
@@ -361,6 +402,15 @@ impl Peer {
         }
         let shell = self.way.shell().await.map_err(|why| unopened(target, why))?;
         Ok((shell, false))
+    }
+
+    /// Remembers what was staged, as far as that is bounded.
+    fn brought(&self, digests: &[Digest]) {
+        let mut staged = lock(&self.staged);
+        if staged.len() + digests.len() > REMEMBERED {
+            staged.clear();
+        }
+        staged.extend(digests.iter().take(REMEMBERED));
     }
 
     fn put_back(&self, shell: Shell) {

@@ -8,6 +8,7 @@
 //! reads the shell's standard input. Nothing is sent again after it may have had an effect.
 
 mod answer;
+mod bulk;
 mod cache;
 mod connection;
 mod counters;

@@ -41,6 +41,7 @@ o_links() {
 }
 plain() { for x; do [ -L "$x" ] && return 1; done; return 0; }
 o_stat() { m stat; stat -c "$EK_W" -- /proc/self/. /etc/./passwd /etc/./group "$@"; plain "$@" || o_links "$@"; }
+o_names() { m names; stat -c "$EK_F" -- "$@" 2>/dev/null; }
 o_sum() {
   m sum
   if regular "$@"; then sha256sum -z -- "$@"; return; fi

@@ -149,6 +149,11 @@ impl Query {
         query
     }
 
+    /// Also looks up the names of these files' owners.
+    pub(crate) fn names(&mut self, witnesses: &[String]) {
+        let _ = writeln!(self.script, "o_names {}", words(witnesses));
+    }
+
     fn calls(&mut self, functions: &[&str], paths: &[String]) {
         let mut rest = paths;
         while !rest.is_empty() {

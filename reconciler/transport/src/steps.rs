@@ -1,6 +1,7 @@
 //! Steps, compiled to one script, and what is heard of their ends.
 
 use crate::{
+    bulk::Run,
     frame::{Frame, plain},
     place::{Place, file_name, is_name},
     query::{command, invocation, manager_name},
@@ -8,7 +9,7 @@ use crate::{
 };
 use evenkeel_engine::port::transport::Work;
 use evenkeel_model::{
-    Action, Digest, Outcome, ResourceId, StepResult, Timestamp,
+    Action, Digest, Outcome, ResourceId, StepGroup, StepResult, Timestamp,
     action::{Argv, PackageVerb, ProcessStart, UnitVerb, UserSpec},
     probe::DebtVerb,
 };
@@ -26,31 +27,45 @@ pub(crate) fn script(place: Place<'_>, work: &Work<'_>) -> String {
         word(&work.deployment.to_string()),
         work.epoch
     );
-    let (mut folders, mut used) = (BTreeSet::new(), BTreeSet::new());
-    for (number, group) in work.groups.iter().enumerate() {
-        let needs: Vec<String> = group.needs.iter().map(u32::to_string).collect();
-        let _ = writeln!(text, "g {number} {}", needs.join(" "));
-        for (index, action) in group.actions.iter().enumerate() {
-            let body = body(place, action).unwrap_or_else(|why| format!("no {}", word(&why)));
-            let _ = writeln!(text, "b() {{ {body}; }}; s {number} {index}");
-            if let Action::PutFile { path, .. }
-            | Action::PutSymlink { path, .. }
-            | Action::MakeDirectory { path, .. }
-            | Action::Remove { path, .. }
-            | Action::Unpack { into: path, .. } = action
-            {
-                folders.insert(place.parent(path));
+    let mut folders = BTreeSet::new();
+    let mut rest = work.groups;
+    while let Some(group) = rest.first() {
+        let number = work.groups.len() - rest.len();
+        let run = Run::at(number, rest).and_then(|run| Some((run.groups, run.call(place, rest)?)));
+        let (count, call) = run.unwrap_or((1, String::new()));
+        if call.is_empty() {
+            steps(&mut text, place, number, group);
+        } else {
+            let numbers: Vec<String> = (number..number + count)
+                .map(|number| number.to_string())
+                .collect();
+            let _ = writeln!(text, "if {call}; then told {}; else", numbers.join(" "));
+            for (number, group) in (number..).zip(rest.iter().take(count)) {
+                steps(&mut text, place, number, group);
             }
-            if let Action::PutFile { content, .. } | Action::Unpack { archive: content, .. } = action {
-                used.insert(*content);
-            }
+            text.push_str("fi\n");
+        }
+        rest = rest.get(count..).unwrap_or_default();
+    }
+    for action in work.groups.iter().flat_map(|group| &group.actions) {
+        if let Action::PutFile { path, .. }
+        | Action::PutSymlink { path, .. }
+        | Action::MakeDirectory { path, .. }
+        | Action::Remove { path, .. }
+        | Action::Unpack { into: path, .. } = action
+        {
+            folders.insert(place.parent(path));
         }
     }
     // Renames are made durable in one go; what was staged for this has served.
     for chunk in folders.iter().collect::<Vec<_>>().chunks(200) {
         let _ = writeln!(text, "sync -- {} >/dev/null 2>&1", words(chunk));
     }
-    for chunk in used.iter().collect::<Vec<_>>().chunks(500) {
+    for chunk in crate::staging::used(work.groups)
+        .iter()
+        .collect::<Vec<_>>()
+        .chunks(500)
+    {
         let files = chunk
             .iter()
             .map(|digest| format!("\"$EK_S\"/staging/{digest}"))
@@ -59,6 +74,16 @@ pub(crate) fn script(place: Place<'_>, work: &Work<'_>) -> String {
     }
     text.push_str("rm -f -- \"$EK_O\" \"$EK_S/lock.holder\"\nm finished\n)");
     text
+}
+
+/// A group's actions, one after the other.
+fn steps(text: &mut String, place: Place<'_>, number: usize, group: &StepGroup) {
+    let needs: Vec<String> = group.needs.iter().map(u32::to_string).collect();
+    let _ = writeln!(text, "g {number} {}", needs.join(" "));
+    for (index, action) in group.actions.iter().enumerate() {
+        let body = body(place, action).unwrap_or_else(|why| format!("no {}", word(&why)));
+        let _ = writeln!(text, "b() {{ {body}; }}; s {number} {index}");
+    }
 }
 
 /// One action as a call of the shell's functions, or why it is refused.
