@@ -29,6 +29,9 @@ sim: setup-test ## the engine under the simulator: `make sim SEEDS=10000 FIRST=0
 	EVENKEEL_SIM_SEEDS=$(or $(SEEDS),10000) EVENKEEL_SIM_FIRST=$(or $(FIRST),0) \
 		cargo test --release --locked -p evenkeel-engine --test sim -- --nocapture
 
+bench: setup-test ## 100 files on 1 and 8 real servers, next to the floor; needs root
+	cargo bench --locked -p evenkeel-tests --bench converge
+
 lint: setup-test ## format and clippy alone
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
