@@ -210,7 +210,7 @@ fn wrong_inputs_are_told_as_what_they_are() -> Done {
     for (args, told) in [
         (&["plan"][..], "<ENVIRONMENT>"),
         (&["plan", "dev", "--nosuch"], "--nosuch"),
-        (&["statsu"], "status"),
+        (&["stat"], "status"),
         (&["plan", "No Such"], "No Such"),
         (&["show", "dev"], "ENVIRONMENT/NUMBER"),
         (&["hold", "dev"], "--reason TEXT"),
@@ -233,7 +233,7 @@ fn a_broken_manifest_is_shown_where_it_is_broken() -> Done {
     let desk = Desk::starter("broken")?;
     let app = desk.folder().join("apps/hello.yaml");
     let text = fs::read_to_string(&app)?;
-    fs::write(&app, text.replace("kind: File", "kind: Fiel"))?;
+    fs::write(&app, text.replace("kind: File", "kind: Files"))?;
     let said = desk.run(&["validate"])?;
     assert_eq!(said.code, 1);
     assert!(said.out.contains("apps/hello.yaml:"), "{}", said.out);
