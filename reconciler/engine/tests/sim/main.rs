@@ -16,6 +16,7 @@ use evenkeel_model::{DeploymentOutcome, EnvironmentName, SyncStatus};
 use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    thread::ScopedJoinHandle,
 };
 use world::World;
 
@@ -35,7 +36,7 @@ fn whatever_happens_it_keeps_its_promises() {
     let halves: Vec<(usize, BTreeSet<&'static str>)> = std::thread::scope(|scope| {
         let live_on = |offset: u64| move || lives((first + offset..first + seeds).step_by(2));
         let workers = [0, 1].map(|offset| scope.spawn(live_on(offset)));
-        let joined = workers.map(|worker| worker.join());
+        let joined = workers.map(ScopedJoinHandle::join);
         let told = joined.map(|half| half.unwrap_or_else(|why| resume_unwind(why)));
         told.into_iter().collect()
     });
