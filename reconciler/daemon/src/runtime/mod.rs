@@ -156,8 +156,31 @@ pub(crate) async fn run(
             Some(Message::Look(answer)) => drop(answer.send((engine.status(), engine.source_status()))),
         }
     }
-    let ended = tokio::time::timeout(grace, async { while tasks.join_next().await.is_some() {} }).await;
-    if ended.is_err() {
+    // What is under way is heard to its end and written down; nothing new is begun.
+    let draining = async {
+        loop {
+            let event = tokio::select! {
+                Some(message) = inbox.recv() => message,
+                ended = tasks.join_next() => {
+                    // A task tells its end before it ends, so an empty queue is the last word.
+                    if ended.is_none() && inbox.is_empty() {
+                        break;
+                    }
+                    continue;
+                }
+            };
+            let Message::Event(event) = event else { continue };
+            for effect in engine.step(now(), *event) {
+                if matches!(
+                    effect,
+                    Effect::Write { .. } | Effect::Reply { .. } | Effect::Publish(_)
+                ) {
+                    begin(effect, &ports, &post, &turns, &mut tasks, &mut waiters);
+                }
+            }
+        }
+    };
+    if tokio::time::timeout(grace, draining).await.is_err() {
         tracing::warn!("stopped with work under way; the next start looks at it again");
     }
     // Connections are let go of one by one, so that no multiplexer outlives us.
