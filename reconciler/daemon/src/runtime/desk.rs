@@ -44,8 +44,13 @@ impl Desk {
         let (all, _) = self.post.look().await.ok_or_else(stopped)?;
         let names: Vec<_> = all.iter().map(|one| one.name.to_string()).collect();
         all.into_iter().find(|one| one.name == *name).ok_or_else(|| {
-            Problem::not_found("no-such-environment", format!("there is no environment {name}"))
-                .help(format!("there are: {}", names.join(", ")))
+            let problem =
+                Problem::not_found("no-such-environment", format!("there is no environment {name}"));
+            problem.help(if names.is_empty() {
+                "none is known yet: see `evenkeel status` for what Git says".to_owned()
+            } else {
+                format!("there are: {}", names.join(", "))
+            })
         })
     }
 

@@ -168,6 +168,13 @@ pub(crate) fn source(
         };
         return Ok((Arc::new(Folder::new(folder)), remote));
     }
+    // What is neither an address nor `host:path` can only be meant as a folder.
+    if !repository.contains(':') && !folder.exists() {
+        return Err(
+            Failure::new("no-such-folder", format!("there is no folder {repository}"))
+                .help("say a manifest folder, a bare repository, or an address such as https://…"),
+        );
+    }
     let clones = evenkeel_git::Clones::new(state.join("clones")).or_fail("no-clones", state.display())?;
     Ok((
         Arc::new(clones),
