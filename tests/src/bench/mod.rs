@@ -164,7 +164,7 @@ impl Race<'_> {
         }
 
         let (desired, folder) = last.ok_or("nothing was brought")?;
-        std::thread::sleep(SETTLED);
+        runtime.block_on(tokio::time::sleep(SETTLED));
         let mut rows = vec![cold, warm];
         for (name, full, aim) in [("check, all hashed", true, 1.3), ("check", false, 1.0)] {
             let mut row = self.row(name, Some(aim));
