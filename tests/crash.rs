@@ -1,5 +1,7 @@
 //! `kill -9` of the service at 200 random instants of a deployment: it always converges, and history tells the truth.
 
+#![allow(clippy::print_stdout, reason = "what a test tells of itself")]
+
 use evenkeel_tests::service::{Manifests, Scratch, Service};
 use serde_json::Value;
 use std::{fmt::Write as _, fs, path::Path, time::Duration};
@@ -32,7 +34,7 @@ fn app(round: u32) -> String {
         );
     }
     // Every third round has a file that the next has not: something to prune.
-    if round % 3 == 0 {
+    if round.is_multiple_of(3) {
         text.push_str("    - { kind: File, path: /srv/third, content: third }\n");
     }
     text.push_str("    - { kind: Process, name: web, argv: [tail, -f, /dev/null], log: /srv/log, restartOn: ['File:/srv/f0'] }\n");
@@ -46,7 +48,7 @@ fn files(root: &Path, round: u32) -> Done {
     }
     assert_eq!(
         root.join("srv/third").exists(),
-        round % 3 == 0,
+        round.is_multiple_of(3),
         "pruned when it left Git"
     );
     Ok(())

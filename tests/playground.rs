@@ -1,5 +1,7 @@
 //! `make run` as its user meets it: it says ready, continues where it was, is forgotten on demand, and is small.
 
+#![allow(clippy::print_stdout, reason = "what a test tells of itself")]
+
 use evenkeel_tests::{
     record,
     service::{Scratch, binary},
