@@ -67,7 +67,7 @@ mod tests {
         assert!(names.windows(2).all(|pair| pair[0] < pair[1]), "{names:?}");
         for name in names {
             assert!(name.bytes().all(|b| b.is_ascii_alphanumeric()));
-            assert_eq!(catalog().kind(name).map(|kind| kind.name()), Some(name));
+            assert_eq!(catalog().kind(name).map(evenkeel_model::Kind::name), Some(name));
         }
         assert!(catalog().kind("Nonsense").is_none());
     }
