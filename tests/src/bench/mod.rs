@@ -164,7 +164,8 @@ impl Race<'_> {
         }
 
         let (desired, folder) = last.ok_or("nothing was brought")?;
-        runtime.block_on(tokio::time::sleep(SETTLED));
+        // The timer belongs to the runtime that the future runs in.
+        runtime.block_on(async { tokio::time::sleep(SETTLED).await });
         let mut rows = vec![cold, warm];
         for (name, full, aim) in [("check, all hashed", true, 1.3), ("check", false, 1.0)] {
             let mut row = self.row(name, Some(aim));
