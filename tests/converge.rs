@@ -154,14 +154,27 @@ fn eight_servers_are_what_git_says_and_come_back_to_it() -> Done {
     assert_eq!(status, "Drifted");
     assert_eq!(unit.as_array().map(Vec::len), Some(1), "{unit:#}");
     assert_eq!(unit[0]["field"], "running");
+    assert_eq!(
+        (&unit[0]["desired"]["flag"], &unit[0]["live"]["flag"]),
+        (&true.into(), &false.into())
+    );
+    // What is gone is told as one change: it should be there, it is not, and it was when last deployed.
+    let gone = |changes: &Value| {
+        let expected = serde_json::json!([{
+            "field": "present",
+            "cause": "Drifted",
+            "desired": { "flag": true },
+            "live": { "flag": false },
+            "applied": { "flag": true },
+        }]);
+        assert_eq!(*changes, expected);
+    };
     let (status, package) = changes(preview, "server-3", "Package:greet").ok_or("package")?;
     assert_eq!(status, "Drifted");
-    assert!(
-        package.as_array().is_some_and(|changes| !changes.is_empty()),
-        "{package:#}"
-    );
-    let (status, _) = changes(preview, "server-4", "User:shop").ok_or("user")?;
+    gone(package);
+    let (status, user) = changes(preview, "server-4", "User:shop").ok_or("user")?;
     assert_eq!(status, "Drifted");
+    gone(user);
 
     // Let go, it is healed.
     service.must(&["resume", "prod"])?;

@@ -74,7 +74,7 @@ impl Environment {
     pub(crate) fn new(name: EnvironmentName) -> Self {
         Self {
             name,
-            named: false,
+            named: true, // Until Git was read and says otherwise.
             memory: Memory::default(),
             remembered: None,
             head: None,

@@ -129,3 +129,19 @@ fn a_rewritten_branch_is_refused_unless_it_was_allowed_before() {
         }
     }
 }
+
+#[test]
+fn after_a_restart_nothing_is_said_of_git_before_it_was_read() {
+    use evenkeel_engine::{Engine, Event, Options, Started};
+    let mut engine = Engine::new(std::sync::Arc::new(evenkeel_kinds::Kinds), Options::default());
+    let started = Started {
+        epoch: 2,
+        memories: std::iter::once((crate::stage::prod(), serde_json::json!({}))).collect(),
+        ..Started::default()
+    };
+    engine.step(evenkeel_model::Timestamp(1), Event::Started(Box::new(started)));
+    let status = engine.status();
+    assert_eq!(status.len(), 1, "it is remembered");
+    let codes: Vec<_> = status[0].faults.iter().map(|fault| fault.code.as_str()).collect();
+    assert!(!codes.contains(&"environment-gone"), "{codes:?}");
+}
